@@ -1,0 +1,192 @@
+"""A home and its settings: where everything is, and every choice an office can make.
+
+A *home* is one folder that holds an office's inbox, landed files, warehouse and publications. It may hold
+a ``muster.yml``; without one the defaults below apply (DOMAIN.md section 2).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import zoneinfo
+from pathlib import Path
+from typing import Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from pipelines.errors import MusterError
+
+HOME_FORMAT = 1
+"""Version of the layout of a home; a home of a newer format is refused, never rewritten."""
+
+PROJECT = Path(__file__).resolve().parent.parent
+SQL = PROJECT / "sql"
+REFERENCE = PROJECT / "data" / "reference"
+
+CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class FeedSettings(_Strict):
+    """What a home may change about one feed."""
+
+    rhythm_days: float | None = Field(None, gt=0, description="days after which the feed counts as stale (F3)")
+    mode: Literal["snapshot", "upsert", "rolling"] | None = Field(None, description="how a newer file replaces")
+    contract: str | None = Field(None, description="file name in contracts/ of the home that declares the feed")
+
+
+class Retention(_Strict):
+    """Days that each kind of data is kept; None keeps it."""
+
+    landed_days: int | None = Field(None, gt=0, description="landed files, counted from received_at")
+    access_log_days: int | None = Field(None, gt=0, description="lines of the access log")
+
+
+class Settings(_Strict):
+    """Every setting of ``muster.yml`` with its default (DOMAIN.md section 2)."""
+
+    office_timezone: str = Field("UTC", description="IANA zone of the office; weeks begin Monday 00:00 there (E3)")
+    policy: Literal["columbia", "umb", "denver"] = Field("umb", description="policy preset (section 7)")
+    policy_file: str | None = Field(None, description="a policy of the home's own, instead of a preset")
+    resolution: Literal["highest", "most_specific"] = Field("highest", description="which level is risk_level (R2)")
+    headline: Literal["max", "security", "medical"] = Field("max", description="how categories make one level (R3)")
+    provider_order: tuple[str, ...] = Field((), description="providers by precedence (R2); others follow by name")
+    office_country_code: CountryCode | None = Field(None, description="home country where the roster has none (S9)")
+    transit_hours: float = Field(10, gt=0, le=72, description="a shorter stop without lodging is transit (S6)")
+    open_ended_days: int = Field(30, gt=0, le=366, description="a stay without an end is overdue after this (S7)")
+    count_home: bool = Field(False, description="whether home stays count in exposure (S9)")
+    retention: Retention = Field(Retention(), description="how long each kind of data is kept")
+    roles: dict[str, Literal["viewer", "analyst", "duty", "steward"]] = Field(
+        {}, description="e-mail address of a signed-in person to role"
+    )
+    feeds: dict[str, FeedSettings] = Field({}, description="rhythm, mode and contract of each feed")
+
+    @field_validator("office_timezone")
+    @classmethod
+    def _zone_exists(cls, zone: str) -> str:
+        if zone not in zoneinfo.available_timezones():
+            raise ValueError(f"'{zone}' is no IANA time zone; write one such as 'America/New_York'")
+        return zone
+
+    def sha256(self) -> str:
+        """The digest of all values in force, defaults included, as hexadecimal text."""
+        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        return hashlib.sha256(text.encode()).hexdigest()
+
+
+class Home:
+    """The folders of one office. Creates nothing until :meth:`prepare` is called."""
+
+    def __init__(self, root: Path | str) -> None:
+        self.root = Path(root).expanduser().absolute()
+        self.inbox = self.root / "inbox"
+        self.landing = self.root / "landing"
+        self.warehouse = self.root / "warehouse"
+        self.published = self.root / "published"
+        self.reports = self.root / "reports"
+        self.decisions = self.root / "decisions"
+        self.logs = self.root / "logs"
+        self.contracts = self.root / "contracts"
+        self.settings_file = self.root / "muster.yml"
+        self.format_file = self.root / "home.json"
+
+    def prepare(self) -> Home:
+        """Make the folders, for the owner alone (0700), and mark the home's format; returns itself.
+
+        Raises MusterError where the home cannot be written or belongs to a newer version.
+        """
+        self.check_format()
+        try:
+            for folder in (
+                self.root,
+                self.inbox,
+                self.landing,
+                self.warehouse,
+                self.published,
+                self.reports,
+                self.decisions,
+                self.logs,
+            ):
+                folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not self.format_file.exists():
+                self.format_file.write_text(json.dumps({"format": HOME_FORMAT}) + "\n")
+        except OSError as error:
+            raise MusterError(
+                f"The home {self.root} cannot be written: {error.strerror}. Choose another with --home or mend it."
+            ) from error
+        return self
+
+    def check_format(self) -> None:
+        """Refuse a home that a newer version of Muster has written."""
+        if not self.format_file.exists():
+            return
+        try:
+            found = int(json.loads(self.format_file.read_text())["format"])
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise MusterError(f"{self.format_file} cannot be read; restore it from a backup.") from error
+        if found > HOME_FORMAT:
+            raise MusterError(
+                f"The home {self.root} was written by a newer version of Muster (format {found}, this one knows "
+                f"{HOME_FORMAT}). Install the newer version; nothing was changed."
+            )
+
+    def require(self) -> Home:
+        """Return itself if the home exists and is of a known format, else raise MusterError."""
+        if not self.root.is_dir():
+            raise MusterError(
+                f"There is no home at {self.root}. Make one with 'muster demo --home {self.root}', or create the "
+                "folder and put feeds below its inbox."
+            )
+        self.check_format()
+        return self
+
+
+def default_home() -> Path:
+    """``MUSTER_HOME`` if set, else the project's ``data/``."""
+    return Path(os.environ.get("MUSTER_HOME") or PROJECT / "data")
+
+
+def load_yaml(path: Path) -> Any:
+    """Read one YAML file; a missing or broken one becomes a MusterError that names file, line and column."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise MusterError(f"{path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise MusterError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""
+        problem = getattr(error, "problem", None) or "it is not YAML"
+        raise MusterError(f"{path}{where}: {problem}. Mend the file and run again.") from error
+
+
+def describe_validation(path: Path, error: ValidationError) -> str:
+    """The first problem of a validated document as one sentence: file, key, what is wrong."""
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"]) or "the document"
+    message = first["msg"].removeprefix("Value error, ")
+    if first["type"] == "extra_forbidden":
+        message = "there is no such setting"
+    more = f" ({error.error_count() - 1} more problems)" if error.error_count() > 1 else ""
+    return f"{path}: {key}: {message}{more}."
+
+
+def load_settings(home: Home) -> Settings:
+    """The settings of a home; raises MusterError with file and key where one is wrong."""
+    if not home.settings_file.exists():
+        return Settings()
+    document = load_yaml(home.settings_file)
+    if document is None:
+        return Settings()
+    if not isinstance(document, dict):
+        raise MusterError(f"{home.settings_file} must be a list of 'name: value' lines.")
+    try:
+        return Settings(**document)
+    except ValidationError as error:
+        raise MusterError(describe_validation(home.settings_file, error)) from error
