@@ -1,0 +1,368 @@
+"""The SQL models: discovered, ordered from their parse trees, executed one table a file.
+
+A model is a file ``sql/<layer>/**/<name>.sql`` that holds one SELECT, with a YAML twin beside it. Running it
+makes the table ``<layer>.<name>``. What a model reads is taken from its parse tree, so there is no list of
+dependencies to keep. The clock, chance and files are out of reach of a model (F5).
+"""
+
+from __future__ import annotations
+
+import functools
+import graphlib
+import hashlib
+import json
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from pipelines.errors import MusterError
+from pipelines.settings import PROJECT, SQL, describe_validation
+
+LAYERS = ("stage", "core", "mart")
+"""Schemas made by models, in the order in which they are built."""
+
+SOURCES = ("land", "reference")
+"""Schemas made by code before any model runs."""
+
+MADE_BY_CODE = frozenset({"core.finding", "mart.publication"})
+"""Tables of a model layer that no SQL file makes: check results and the note of publication."""
+
+CACHE = PROJECT / "build" / "models.json"
+"""What each SQL text reads, by digest: parsing costs ten times what reading does."""
+
+_CACHE_FORMAT = 1
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Check(_Strict):
+    """One expectation of a table, as its twin declares it."""
+
+    check: Literal["not_null", "unique", "in_set", "between", "regex", "row_count_min"]
+    column: str | None = None
+    columns: tuple[str, ...] = ()
+    values: tuple[Any, ...] = ()
+    minimum: float | None = None
+    maximum: float | None = None
+    pattern: str | None = None
+    severity: Literal["blocking", "warning"] = "blocking"
+
+
+class Twin(_Strict):
+    """The YAML beside a model: what one row is, the rules it implements, its key, columns and checks."""
+
+    description: str
+    grain: str
+    rules: tuple[str, ...] = ()
+    key: tuple[str, ...] = ()
+    columns: tuple[str, ...] = Field(min_length=1)
+    checks: tuple[Check, ...] = ()
+
+
+class ColumnField(_Strict):
+    """A column of ``sql/fields.yml``: its meaning is the same wherever the name appears."""
+
+    type: str
+    unit: str | None = None
+    meaning: str
+    sensitivity: Literal["none", "personal", "contact"] = "none"
+    values: tuple[Any, ...] = ()
+
+
+@dataclass(frozen=True)
+class Model:
+    """One SQL file: the table it makes and the tables it reads."""
+
+    layer: str
+    name: str
+    path: Path
+    sql: str
+    depends_on: tuple[str, ...]
+    twin: Twin
+
+    @property
+    def table(self) -> str:
+        """The schema-qualified name of the table that the model makes."""
+        return f"{self.layer}.{self.name}"
+
+
+@dataclass(frozen=True)
+class ModelResult:
+    """What building one model cost: wall seconds and rows made."""
+
+    table: str
+    seconds: float
+    rows: int
+
+
+def load_fast_yaml(path: Path) -> Any:
+    """Read a YAML file of the project with the compiled loader; errors as settings.load_yaml words them."""
+    try:
+        return yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+    except (OSError, yaml.YAMLError):
+        from pipelines.settings import load_yaml
+
+        return load_yaml(path)
+
+
+def _shown(path: Path) -> str:
+    return str(path.relative_to(PROJECT)) if path.is_relative_to(PROJECT) else str(path)
+
+
+def fields(root: Path = SQL) -> dict[str, ColumnField]:
+    """Every column of ``sql/fields.yml`` by name; raises MusterError that names a wrong entry."""
+    path = root / "fields.yml"
+    if not path.exists():
+        return {}
+    document = load_fast_yaml(path) or {}
+    found = {}
+    for name, entry in document.items():
+        try:
+            found[name] = ColumnField(**entry)
+        except (ValidationError, TypeError) as error:
+            detail = describe_validation(path, error) if isinstance(error, ValidationError) else f"{path}: no mapping."
+            raise MusterError(f"Column {name}: {detail}") from error
+    return found
+
+
+def _twin(path: Path) -> Twin:
+    twin = path.with_suffix(".yml")
+    if not twin.exists():
+        raise MusterError(f"{_shown(path)} has no twin; describe the table in {_shown(twin)}.")
+    try:
+        return Twin(**(load_fast_yaml(twin) or {}))
+    except ValidationError as error:
+        raise MusterError(describe_validation(twin, error)) from error
+    except TypeError as error:
+        raise MusterError(f"{twin} must be a list of 'name: value' lines.") from error
+
+
+def _read_cache() -> dict[str, list[str]]:
+    try:
+        document = json.loads(CACHE.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return document["reads"] if isinstance(document, dict) and document.get("format") == _CACHE_FORMAT else {}
+
+
+def _write_cache(reads: dict[str, list[str]]) -> None:
+    # The cache only saves time: a read-only installation does without it.
+    temporary = CACHE.with_name(f"{CACHE.name}.{os.getpid()}")
+    try:
+        CACHE.parent.mkdir(exist_ok=True)
+        temporary.write_text(json.dumps({"format": _CACHE_FORMAT, "reads": reads}, sort_keys=True), encoding="utf-8")
+        temporary.replace(CACHE)
+    except OSError:
+        return
+
+
+@functools.cache
+def _rules_digest() -> str:
+    # A text that passed older rules is read again.
+    return hashlib.sha256(Path(__file__).with_name("model_rules.py").read_bytes()).hexdigest()
+
+
+def _key(sql: str) -> str:
+    return hashlib.sha256(f"{_rules_digest()}\n{sql}".encode()).hexdigest()
+
+
+def _find_reads(texts: dict[Path, str], *, cached: bool) -> dict[Path, tuple[str, ...]]:
+    """The tables that each text reads; a text that breaks a rule of models raises MusterError with its path."""
+    cache = _read_cache() if cached else {}
+    reads: dict[str, list[str]] = {}
+    fresh = False
+    for path, sql in texts.items():
+        key = _key(sql)
+        if key in cache:
+            reads[key] = cache[key]
+            continue
+        from pipelines.model_rules import tables_read  # imports SQLGlot: only where a text is new
+
+        reads[key] = tables_read(sql, _shown(path))
+        fresh = True
+    if cached and (fresh or reads.keys() != cache.keys()):
+        _write_cache(reads)
+    return {path: tuple(reads[_key(sql)]) for path, sql in texts.items()}
+
+
+def discover(root: Path = SQL) -> list[Model]:
+    """Every model below ``sql/stage``, ``sql/core`` and ``sql/mart`` in the order in which it can be built.
+
+    The order depends on nothing but names and dependencies. Raises MusterError in one sentence for a missing or
+    broken twin, a text that is not one plain SELECT, a table that nothing makes, a read from a later layer, a
+    cycle, and two files that would make the same table.
+    """
+    paths = [path for layer in LAYERS for path in sorted((root / layer).glob("**/*.sql"))]
+    texts = {path: path.read_text(encoding="utf-8").strip().rstrip(";") for path in paths}
+    reads = _find_reads(texts, cached=root == SQL)
+    models: dict[str, Model] = {}
+    for path in paths:
+        layer = path.relative_to(root).parts[0]
+        model = Model(layer, path.stem, path, texts[path], reads[path], _twin(path))
+        if model.table in models:
+            raise MusterError(f"{_shown(path)} and {_shown(models[model.table].path)} would make the same table.")
+        models[model.table] = model
+    return _order(models)
+
+
+def _order(models: dict[str, Model]) -> list[Model]:
+    for model in models.values():
+        _check_reads(model, models)
+    sorter = graphlib.TopologicalSorter(
+        {table: sorted(read for read in models[table].depends_on if read in models) for table in sorted(models)}
+    )
+    try:
+        names = list(sorter.static_order())
+    except graphlib.CycleError as error:
+        raise MusterError(f"The models read each other in a circle: {' -> '.join(error.args[1])}.") from error
+    return [models[name] for layer in LAYERS for name in names if models[name].layer == layer]
+
+
+def _check_reads(model: Model, models: dict[str, Model]) -> None:
+    for read in model.depends_on:
+        schema = read.partition(".")[0]
+        if schema in SOURCES or read in MADE_BY_CODE:
+            continue
+        if read not in models:
+            raise MusterError(f"{_shown(model.path)} reads {read}, which no file makes.")
+        if LAYERS.index(schema) > LAYERS.index(model.layer):
+            raise MusterError(f"{_shown(model.path)} reads {read}, a table of a later layer.")
+
+
+def build(con: duckdb.DuckDBPyConnection, model: Model) -> ModelResult:
+    """Make one model's table; a failing statement becomes a MusterError that names the file, without any value."""
+    began = time.perf_counter()
+    try:
+        rows = con.execute(f"create or replace table {model.table} as {model.sql}").fetchone()
+    except duckdb.Error as error:
+        raise MusterError(f"{_shown(model.path)} failed: {describe_database_error(error)}") from error
+    return ModelResult(model.table, time.perf_counter() - began, rows[0] if rows else 0)
+
+
+def describe_database_error(error: duckdb.Error) -> str:
+    """A database error in one line; conversion errors quote data, so of those only the kind is kept."""
+    kind = type(error).__name__
+    if isinstance(error, duckdb.BinderException | duckdb.CatalogException | duckdb.ParserException):
+        first = str(error).strip().splitlines()[0]
+        return first if first.endswith(".") else f"{first}."
+    if isinstance(error, duckdb.OutOfMemoryException):
+        return "the memory limit was reached; free memory or disk space and run again."
+    if isinstance(error, duckdb.IOException):
+        return "the disk could not be written or read; check that there is space and run again."
+    return f"a value did not fit ({kind}); run with the stage checks to find the column."
+
+
+def run(
+    con: duckdb.DuckDBPyConnection,
+    layer: str | None = None,
+    on_model: Callable[[ModelResult], None] | None = None,
+    *,
+    models: Sequence[Model] | None = None,
+) -> list[ModelResult]:
+    """Build the models of one layer, or of all, in order; ``on_model`` is called after each.
+
+    Makes the schemas it needs; every table is replaced, so that a repeated run gives the same tables.
+    """
+    results = []
+    for name in LAYERS:
+        con.execute(f"create schema if not exists {name}")
+    for model in discover() if models is None else models:
+        if layer is not None and model.layer != layer:
+            continue
+        result = build(con, model)
+        results.append(result)
+        if on_model is not None:
+            on_model(result)
+    return results
+
+
+def needed(models: Iterable[Model], target: str, given: Iterable[str]) -> list[Model]:
+    """The models to run, in order, to make ``target`` where the tables ``given`` exist already."""
+    by_table = {model.table: model for model in models}
+    if target not in by_table:
+        raise MusterError(f"There is no model {target}.")
+    have = set(given)
+    wanted: set[str] = set()
+    open_tables = [target]
+    while open_tables:
+        table = open_tables.pop()
+        if table in wanted or table not in by_table or (table in have and table != target):
+            continue
+        wanted.add(table)
+        open_tables.extend(by_table[table].depends_on)
+    return [model for model in by_table.values() if model.table in wanted]
+
+
+@functools.cache
+def _schema_query() -> str:
+    return (
+        "select table_name, list(column_name order by column_index) from duckdb_columns() "
+        "where schema_name = ? and database_name = current_database() group by table_name order by table_name"
+    )
+
+
+def _literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def comment_sql(con: duckdb.DuckDBPyConnection, schema: str = "mart") -> str:
+    """One script of COMMENT ON statements for the tables of a schema that exist in ``con``.
+
+    Tables are described by their twins, columns by ``sql/fields.yml``.
+    """
+    twins = {model.name: model.twin for model in discover() if model.layer == schema}
+    known = fields()
+    statements = []
+    for table, columns in con.execute(_schema_query(), [schema]).fetchall():
+        twin = twins.get(table)
+        if twin is not None:
+            text = f"{twin.description.strip()} One row per {twin.grain.strip().rstrip('.')}."
+            statements.append(f'comment on table {schema}."{table}" is {_literal(text)};')
+        for column in columns:
+            if column in known:
+                text = describe_field(known[column])
+                statements.append(f'comment on column {schema}."{table}"."{column}" is {_literal(text)};')
+    return "\n".join(statements)
+
+
+def describe_field(field: ColumnField) -> str:
+    """A column's meaning with its unit and closed list, as one text."""
+    text = field.meaning.strip()
+    if field.unit:
+        text += f" Unit: {field.unit}."
+    if field.values:
+        text += f" One of: {', '.join(str(value) for value in field.values)}."
+    return text
+
+
+def column_problems(con: duckdb.DuckDBPyConnection, models: Iterable[Model]) -> list[str]:
+    """Where a built table's columns are not those of its twin, or a column is not in ``sql/fields.yml``."""
+    known = fields()
+    problems = []
+    for model in models:
+        rows = dict(con.execute(_schema_query(), [model.layer]).fetchall())
+        actual = rows.get(model.name)
+        if actual is not None and tuple(actual) != model.twin.columns:
+            missing = [name for name in actual if name not in model.twin.columns]
+            extra = [name for name in model.twin.columns if name not in actual]
+            problems.append(f"{model.table}: undeclared {missing}, declared but absent {extra}, or in another order")
+        problems += [
+            f"{model.table}.{name} is not in sql/fields.yml" for name in model.twin.columns if name not in known
+        ]
+    return problems
+
+
+def dictionary_markdown() -> str:
+    """The generated dictionary and lineage of all layers (``sql/README.md``)."""
+    from pipelines.dictionary import dictionary_markdown as markdown
+
+    return markdown()
