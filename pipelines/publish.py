@@ -1,0 +1,420 @@
+"""From a finished build to a published generation: role files, Parquet, one atomic swap.
+
+A generation is a folder ``published/<number>-<run id>/`` with ``analyst.duckdb``, ``duty.duckdb``,
+``steward.duckdb`` and ``parquet/<table>.parquet``. It is written under a hidden name, made durable, renamed, and
+only then does the symlink ``published/current`` move to it; a crash at any point leaves the old generation or
+the new one in force, never a part of either. What each role may see is decided here and nowhere else:
+
+========  ====================================================================================================
+analyst   all marts; columns of sensitivity ``contact`` are NULL, ``traveller_contact`` and ``rejected_record``
+          are there and empty. Parquet is a copy of it.
+duty      all marts, and contacts of people in place from 30 days before to 14 days after ``as_of``
+steward   everything: all contacts, rejected records with their raw bytes
+========  ====================================================================================================
+
+The analyst file is written first and the other two grow out of copies of it: names are only ever added to a
+file, because DuckDB leaves deleted values readable in the file.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import datetime
+import errno
+import functools
+import os
+import re
+import shutil
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import duckdb
+
+from pipelines.errors import MusterError
+from pipelines.models import fields
+from pipelines.published import ROLES, current
+from pipelines.settings import SQL, Home, load_yaml
+
+__all__ = ["Publication", "clean_up", "current", "publish"]
+
+KEPT_GENERATIONS = 3
+DUTY_DAYS_BEFORE = 30
+DUTY_DAYS_AFTER = 14
+
+CONTACT_TABLE = "traveller_contact"
+REJECTED_TABLE = "rejected_record"
+_GENERATION = re.compile(r"^(\d{6,})-")
+_TARGET = "publication_file"  # the name under which the file being written is attached
+
+
+@dataclasses.dataclass(frozen=True)
+class Publication:
+    """What one publication made: its number, folder, size and the seconds each part took."""
+
+    generation: int
+    path: Path
+    built_at: datetime.datetime
+    byte_count: int
+    seconds: dict[str, float]
+
+
+def publish(
+    home: Home,
+    build: Path | duckdb.DuckDBPyConnection,
+    run_id: str,
+    built_at: datetime.datetime | None = None,
+) -> Publication:
+    """Publish the schema ``mart`` of a finished build as the next generation and put it in force.
+
+    ``build`` is the build file, or the open connection that wrote it. The caller holds the run lock
+    (:func:`pipelines.locking.run_lock`). ``reference.parameter`` and ``land.file`` give the publication's own row.
+    Old generations beyond the last three and leftovers of crashed runs are removed afterwards.
+
+    Raises MusterError (a full disk, a build without marts); the generation in force then stays in force.
+    """
+    built_at = built_at or datetime.datetime.now(datetime.UTC).replace(tzinfo=None, microsecond=0)
+    _make_private(home.published)
+    clean_up(home, keep_build=build if isinstance(build, Path) else None)
+    number = max((_number(folder) for folder in _generations(home)), default=0) + 1
+    name = f"{number:06d}-{run_id}"
+    draft = home.published / f".tmp-{name}"
+    timer = _Timer()
+    try:
+        _make_private(draft)
+        with _source(build) as (con, source):
+            _Writer(con, source, draft, timer).write(number, built_at)
+        _reached("written")
+        with timer("make durable"):
+            byte_count = _make_durable(draft)
+        _reached("durable")
+        folder = home.published / name
+        draft.rename(folder)
+        _sync_folder(home.published)
+        _reached("renamed")
+        _swap(home, name)
+        _reached("swapped")
+    except (OSError, duckdb.Error) as error:
+        raise _explain(home, error) from error
+    finally:
+        shutil.rmtree(draft, ignore_errors=True)  # renamed away after success
+    clean_up(home, keep_build=build if isinstance(build, Path) else None)
+    return Publication(number, folder, built_at, byte_count, timer.seconds)
+
+
+def clean_up(home: Home, keep_build: Path | None = None, remove_builds: bool = False) -> None:
+    """Remove what crashed runs left behind and all but the last three generations.
+
+    ``remove_builds`` also removes the build files of earlier runs, but never ``keep_build``. The caller holds the
+    run lock, so nothing that is removed is being written. Readers of a removed generation keep their open files.
+    """
+    if home.published.is_dir():
+        for leftover in (*home.published.glob(".tmp-*"), *home.published.glob(".current-*")):
+            _remove(leftover)
+        in_force = (home.published / "current").resolve()
+        folders = sorted(_generations(home), key=_number, reverse=True)
+        # A generation newer than the one in force was never swapped in: a run died between rename and swap.
+        kept = [folder for folder in folders if _number(folder) <= _number(in_force)][:KEPT_GENERATIONS]
+        for folder in folders:
+            if folder not in kept:
+                _remove(folder)
+    if remove_builds and home.warehouse.is_dir():
+        for path in home.warehouse.glob("build-*"):
+            if keep_build is None or not path.name.startswith(keep_build.name):
+                _remove(path)
+
+
+def _reached(point: str) -> None:
+    """A place where tests stop a publication; does nothing."""
+
+
+class _Writer:
+    """Writes the files of one generation into its draft folder."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, source: str, draft: Path, timer: _Timer) -> None:
+        self.con = con
+        self.source = f'"{source}"'
+        self.draft = draft
+        self.timer = timer
+        rows = con.execute(
+            """
+            select table_name, column_name, data_type
+            from duckdb_columns()
+            where database_name = $source and schema_name = 'mart'
+            order by table_name, column_index
+            """,
+            {"source": source},
+        ).fetchall()
+        self.columns: dict[str, list[tuple[str, str]]] = {}
+        for table, column, data_type in rows:
+            if table != "publication":
+                self.columns.setdefault(table, []).append((column, data_type))
+        if not self.columns:
+            raise MusterError("The build holds no marts, so there is nothing to publish.")
+
+    def write(self, number: int, built_at: datetime.datetime) -> None:
+        analyst = self.draft / "analyst.duckdb"
+        with self.timer("analyst file"), self._attached(analyst):
+            self.con.execute(f"create schema {_TARGET}.mart")
+            for table in self.columns:
+                self._create(table, withheld=True)
+            self._create_publication(number, built_at)
+            self._create_views()
+            self._comment([*self.columns, "publication"])
+        _reached("analyst")
+        with self.timer("parquet"):
+            self._write_parquet(analyst)
+        for role in ("duty", "steward"):
+            with self.timer(f"{role} file"):
+                path = self.draft / f"{role}.duckdb"
+                shutil.copyfile(analyst, path)
+                with self._attached(path):
+                    self._add_names(role)
+            _reached(role)
+
+    @contextlib.contextmanager
+    def _attached(self, path: Path) -> Iterator[None]:
+        """Attach a file for writing; on the way out checkpoint, detach and make sure that no WAL is left."""
+        self.con.execute(f"attach '{_quoted(path)}' as {_TARGET}")
+        try:
+            self.con.execute("begin")
+            yield
+            self.con.execute("commit")
+            self.con.execute(f"checkpoint {_TARGET}")
+        except BaseException:
+            with contextlib.suppress(duckdb.Error):
+                self.con.execute("rollback")
+            raise
+        finally:
+            with contextlib.suppress(duckdb.Error):
+                self.con.execute(f"detach {_TARGET}")
+        if path.with_name(path.name + ".wal").exists():
+            raise MusterError(f"{path.name} still has a write-ahead log after its checkpoint; nothing was published.")
+
+    def _create(self, table: str, withheld: bool, where: str = "") -> None:
+        if withheld and table in (CONTACT_TABLE, REJECTED_TABLE):
+            where = "where false"
+        hidden = _withheld_columns() if withheld else frozenset()
+        columns = ", ".join(
+            f'null::{data_type} as "{column}"' if column in hidden else f'"{column}"'
+            for column, data_type in self.columns[table]
+        )
+        origin = f'{self.source}.mart."{table}"'
+        self.con.execute(f'create or replace table {_TARGET}.mart."{table}" as select {columns} from {origin} {where}')
+
+    def _create_publication(self, number: int, built_at: datetime.datetime) -> None:
+        is_invented = any(column == "is_invented" for column, _ in self.columns.get("rating_period", []))
+        invented = f"(select coalesce(bool_or(is_invented), false) from {self.source}.mart.rating_period)"
+        self.con.execute(
+            f"""
+            create or replace table {_TARGET}.mart.publication as
+            select
+                $number::bigint as generation,
+                as_of,
+                known_at,
+                $built_at::timestamp as built_at,
+                configuration_sha256,
+                (select count(distinct file_sha256) from {self.source}.land.file) as landed_files,
+                {invented if is_invented else "false"} as has_invented_ratings,
+                office_timezone,
+            from {self.source}.reference.parameter
+            """,
+            {"number": number, "built_at": built_at},
+        )
+
+    def _create_views(self) -> None:
+        """A view of each mart in the default schema, so that ``select * from exposure`` works in any tool."""
+        for table in (*self.columns, "publication"):
+            self.con.execute(f'create view {_TARGET}.main."{table}" as select * from mart."{table}"')
+
+    def _comment(self, tables: list[str]) -> None:
+        for table in tables:
+            description = _descriptions().get(table)
+            if description:
+                self.con.execute(f"""comment on table {_TARGET}.mart."{table}" is '{_quoted(description)}'""")
+                self.con.execute(f"""comment on view {_TARGET}.main."{table}" is '{_quoted(description)}'""")
+        rows = self.con.execute(
+            "select table_name, column_name from duckdb_columns() where database_name = $1 and schema_name = 'mart'",
+            [_TARGET],
+        ).fetchall()
+        for table, column in rows:
+            meaning = _field_comments().get(column)
+            if meaning and table in tables:
+                self.con.execute(f"""comment on column {_TARGET}.mart."{table}"."{column}" is '{_quoted(meaning)}'""")
+
+    def _add_names(self, role: str) -> None:
+        """Turn a copy of the analyst file into a duty or steward file."""
+        changed = [
+            table for table, columns in self.columns.items() if any(name in _withheld_columns() for name, _ in columns)
+        ]
+        for table in (CONTACT_TABLE, REJECTED_TABLE):
+            if table in self.columns and table not in changed:
+                changed.append(table)
+        if role != "steward":
+            changed = [table for table in changed if table != REJECTED_TABLE]
+        for table in changed:
+            is_part = table == CONTACT_TABLE and role == "duty"
+            self._create(table, withheld=False, where=self._in_place() if is_part else "")
+        self._comment(changed)
+
+    def _in_place(self) -> str:
+        """The condition of a contact in the duty file: a stay abroad near ``as_of``."""
+        return f"""
+            where traveller_id in (
+                select s.traveller_id
+                from {self.source}.mart.stay as s
+                cross join {self.source}.reference.parameter as p
+                where not s.is_home
+                    and s.starts_at < p.as_of + interval {DUTY_DAYS_AFTER} day
+                    and (s.ends_at is null or s.ends_at > p.as_of - interval {DUTY_DAYS_BEFORE} day)
+            )
+        """
+
+    def _write_parquet(self, analyst: Path) -> None:
+        folder = self.draft / "parquet"
+        _make_private(folder)
+        self.con.execute(f"attach '{_quoted(analyst)}' as {_TARGET} (read_only)")
+        try:
+            for table in (*self.columns, "publication"):
+                if table in (CONTACT_TABLE, REJECTED_TABLE):
+                    continue
+                target = _quoted(folder / f"{table}.parquet")
+                self.con.execute(f"""copy {_TARGET}.mart."{table}" to '{target}' (format parquet, compression zstd)""")
+        finally:
+            self.con.execute(f"detach {_TARGET}")
+
+
+class _Timer:
+    def __init__(self) -> None:
+        self.seconds: dict[str, float] = {}
+
+    @contextlib.contextmanager
+    def __call__(self, part: str) -> Iterator[None]:
+        start = time.perf_counter()
+        yield
+        self.seconds[part] = time.perf_counter() - start
+
+
+@contextlib.contextmanager
+def _source(build: Path | duckdb.DuckDBPyConnection) -> Iterator[tuple[duckdb.DuckDBPyConnection, str]]:
+    """A connection and the name under which it knows the build."""
+    if isinstance(build, Path):
+        con = duckdb.connect(":memory:")
+        try:
+            con.execute("set TimeZone = 'UTC'")
+            con.execute(f"attach '{_quoted(build)}' as build (read_only)")
+            yield con, "build"
+        finally:
+            con.close()
+    else:
+        cursor = build.cursor()
+        # Marts are stored in the order in which they are read; the build's connection does not keep order by itself.
+        cursor.execute("set preserve_insertion_order = true")
+        try:
+            row = cursor.execute("select current_database()").fetchone()
+            yield cursor, f"{row[0] if row else 'memory'}"
+        finally:
+            cursor.execute("set preserve_insertion_order = false")
+            cursor.close()
+
+
+@functools.cache
+def _withheld_columns() -> frozenset[str]:
+    """Columns that name or reach a person, or are free text in which somebody may have written a name."""
+    return frozenset(name for name, field in fields().items() if field.sensitivity == "contact")
+
+
+@functools.cache
+def _field_comments() -> dict[str, str]:
+    found = {}
+    for name, field in fields().items():
+        parts = [field.meaning.strip().rstrip(".")]
+        if field.unit:
+            parts.append(f"Unit: {field.unit}")
+        if field.values:
+            parts.append("One of: " + ", ".join(map(str, field.values)))
+        found[name] = ". ".join(parts) + "."
+    return found
+
+
+@functools.cache
+def _descriptions() -> dict[str, str]:
+    """Table name to its description and grain, from the YAML twins of sql/mart."""
+    found = {}
+    for path in sorted((SQL / "mart").glob("*.yml")):
+        twin = load_yaml(path) or {}
+        text = " ".join(str(twin.get("description", "")).split())
+        grain = " ".join(str(twin.get("grain", "")).split())
+        found[path.stem] = f"{text} Grain: {grain}" if grain else text
+    return found
+
+
+def _generations(home: Home) -> list[Path]:
+    if not home.published.is_dir():
+        return []
+    return [path for path in home.published.iterdir() if _GENERATION.match(path.name) and path.is_dir()]
+
+
+def _number(folder: Path) -> int:
+    match = _GENERATION.match(folder.name)
+    return int(match.group(1)) if match else 0
+
+
+def _make_private(folder: Path) -> None:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder.chmod(0o700)
+
+
+def _make_durable(draft: Path) -> int:
+    """Restrict every file to its owner and force it to disk; returns the bytes written."""
+    total = 0
+    for path in sorted(draft.rglob("*")):
+        if path.is_dir():
+            continue
+        path.chmod(0o600)
+        with path.open("rb") as file:
+            os.fsync(file.fileno())
+        total += path.stat().st_size
+    for folder in (draft, *(path for path in draft.rglob("*") if path.is_dir())):
+        _sync_folder(folder)
+    missing = [role for role in ROLES if not (draft / f"{role}.duckdb").is_file()]
+    if missing:
+        raise MusterError(f"The files of {', '.join(missing)} were not written; nothing was published.")
+    return total
+
+
+def _sync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _swap(home: Home, name: str) -> None:
+    draft = home.published / f".current-{name}"
+    draft.unlink(missing_ok=True)
+    draft.symlink_to(name)
+    draft.replace(home.published / "current")
+    _sync_folder(home.published)
+
+
+def _remove(path: Path) -> None:
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
+
+
+def _quoted(text: Path | str) -> str:
+    return str(text).replace("'", "''")
+
+
+def _explain(home: Home, error: Exception) -> MusterError:
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text or "disk full" in text.lower():
+        return MusterError(
+            f"The disk of {home.published} is full; free some space and run again. What was published stays in force."
+        )
+    return MusterError(f"Publishing failed ({text}); what was published before stays in force.")

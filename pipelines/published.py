@@ -1,0 +1,88 @@
+"""Reading what was published: the pointer to the current generation and read-only access to its role files."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, get_args
+
+from pipelines.errors import MusterError, UsageError
+from pipelines.settings import Home
+
+if TYPE_CHECKING:
+    import duckdb
+
+Role = Literal["analyst", "duty", "steward"]
+ROLES: tuple[Role, ...] = get_args(Role)
+NAME_ROLES: tuple[Role, ...] = ("duty", "steward")
+"""Roles whose file holds names; every look at it goes into the access log."""
+
+
+@dataclasses.dataclass(frozen=True)
+class PublicationRow:
+    """The one row of ``mart.publication``; instants are naive UTC."""
+
+    generation: int
+    as_of: datetime.datetime
+    known_at: datetime.datetime
+    built_at: datetime.datetime
+    configuration_sha256: str
+    landed_files: int
+    has_invented_ratings: bool
+    office_timezone: str
+
+
+def current(home: Home) -> Path:
+    """The folder of the generation in force, resolved, so that a later swap does not mix two generations.
+
+    Raises MusterError if nothing has been published.
+    """
+    pointer = home.published / "current"
+    try:
+        folder = pointer.resolve(strict=True)
+    except (OSError, RuntimeError):
+        raise MusterError(
+            f"Nothing has been published in {home.root} yet. Put feeds below {home.inbox} and run "
+            f"'muster run --home {home.root}', or try 'muster demo' in an empty home."
+        ) from None
+    return folder
+
+
+def role_file(home: Home, role: str) -> Path:
+    """The current database of one role; UsageError for a role that does not exist."""
+    if role not in ROLES:
+        raise UsageError(f"There is no role '{role}'; choose one of {', '.join(ROLES)}.")
+    path = current(home) / f"{role}.duckdb"
+    if not path.is_file():
+        raise MusterError(f"{path} is missing; run 'muster run --home {home.root}' to publish again.")
+    return path
+
+
+def open_role(home: Home, role: str) -> duckdb.DuckDBPyConnection:
+    """A read-only connection to the current file of a role, its session in UTC."""
+    import duckdb
+
+    path = role_file(home, role)
+    try:
+        con = duckdb.connect(str(path), read_only=True)
+    except duckdb.Error as error:
+        raise MusterError(
+            f"{path} cannot be opened ({_first_line(error)}); close other programs that write to it, or publish again."
+        ) from error
+    con.execute("set TimeZone = 'UTC'")
+    return con
+
+
+def publication_row(con: duckdb.DuckDBPyConnection) -> PublicationRow:
+    """The publication's own row, read from an open role file."""
+    names = ", ".join(field.name for field in dataclasses.fields(PublicationRow))
+    row = con.execute(f"select {names} from mart.publication").fetchone()
+    if row is None:
+        raise MusterError("The published file has no publication row; run 'muster run' to publish again.")
+    return PublicationRow(*row)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).splitlines()
+    return lines[0] if lines else type(error).__name__

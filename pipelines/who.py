@@ -1,0 +1,351 @@
+"""Who is, was or will be where: the question Muster exists for, asked of a published file.
+
+Nobody is left out in silence. A level that is not known is a group of its own and passes every ``--min-level``;
+what a filter cannot judge (a place without a country or a position) is counted in a note; transit, travel and
+home are left out unless asked for, and the notes say how many that were.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Collection
+from typing import TYPE_CHECKING, Any
+
+from pipelines import access_log
+from pipelines.errors import UsageError
+from pipelines.published import NAME_ROLES, PublicationRow, current, open_role, publication_row
+from pipelines.settings import Home
+from pipelines.tables import instant_text
+
+if TYPE_CHECKING:
+    import duckdb
+
+LEVEL_NAMES = {1: "Insignificant", 2: "Low", 3: "Medium", 4: "High", 5: "Extreme"}
+NOT_KNOWN = "not known"
+INCLUDABLE = ("transit", "en_route", "home")
+
+
+@dataclasses.dataclass(frozen=True)
+class Near:
+    """A circle on the map: degrees and kilometres."""
+
+    latitude: float
+    longitude: float
+    radius_km: float
+
+
+@dataclasses.dataclass(frozen=True)
+class Question:
+    """What is asked; instants are naive UTC, ``at`` None is the publication's ``as_of``."""
+
+    at: datetime.datetime | None = None
+    from_at: datetime.datetime | None = None
+    to_at: datetime.datetime | None = None
+    min_level: int | None = None
+    country_code: str | None = None
+    near: Near | None = None
+    include: Collection[str] = ()
+
+    def check(self) -> None:
+        """Raise UsageError where the question contradicts itself."""
+        if (self.from_at is None) != (self.to_at is None):
+            raise UsageError("--from and --to belong together; give both.")
+        if self.from_at is not None and self.at is not None:
+            raise UsageError("Give either --at or --from and --to, not both.")
+        if self.from_at is not None and self.to_at is not None and self.from_at >= self.to_at:
+            raise UsageError("--from must be earlier than --to.")
+        if self.min_level is not None and self.min_level not in LEVEL_NAMES:
+            raise UsageError("--min-level is a number from 1 (insignificant) to 5 (extreme).")
+        if self.country_code is not None and not (len(self.country_code) == 2 and self.country_code.isalpha()):
+            raise UsageError(f"--country is a two-letter ISO code such as KE, not '{self.country_code}'.")
+        unknown = sorted(set(self.include) - set(INCLUDABLE))
+        if unknown:
+            raise UsageError(f"--include knows {', '.join(INCLUDABLE)}, not '{unknown[0]}'.")
+
+
+@dataclasses.dataclass(frozen=True)
+class Answer:
+    """Rows and the notes that belong under them."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+    notes: list[str]
+    title: str
+
+
+# One row per stay piece that the question's time touches. `pieces` carries the ratings in force then: exposure
+# partitions a stay, and the last piece of a stay that is still open at as_of goes on holding after it (S7).
+_STAYS = """
+    with asked_stay as (
+        select *
+        from mart.stay
+        where starts_at < $to_at and (ends_at is null or ends_at > $from_at)
+    ),
+
+    piece as (
+        select
+            e.*,
+            row_number() over (partition by e.stay_id order by e.starts_at desc) as recency,
+            e.starts_at < $to_at and e.ends_at > $from_at as is_asked,
+        from mart.exposure as e
+        semi join asked_stay using (stay_id)
+        where e.starts_at < $to_at
+    ),
+
+    rated as (
+        select
+            stay_id,
+            max(risk_level) as risk_level,
+            max(security_level) as security_level,
+            max(medical_level) as medical_level,
+            bool_or(risk_level is null) as has_unknown_level,
+            arg_max(rating_status, coalesce(risk_level, 0)) as rating_status,
+            arg_max(evacuation_status, starts_at) as evacuation_status,
+        from piece
+        where is_asked or (recency = 1 and starts_at <= $from_at)
+        group by stay_id
+    ),
+
+    -- Pieces of one presence (S5 cuts it where its weight changes) are one for "since" and "until".
+    presence_step as (
+        select
+            *,
+            coalesce(
+                starts_at > max(coalesce(ends_at, 'infinity'::timestamp)) over (
+                    partition by traveller_id, place_id
+                    order by starts_at
+                    rows between unbounded preceding and 1 preceding
+                ),
+                true
+            )::int as is_first,
+        from mart.stay
+        where presence not in ('transit', 'en_route')
+            and traveller_id in (select traveller_id from asked_stay)
+    ),
+
+    presence_piece as (
+        select *, sum(is_first) over (partition by traveller_id, place_id order by starts_at) as presence_number
+        from presence_step
+    ),
+
+    unbroken as (
+        select
+            stay_id,
+            min(starts_at) over whole as since_at,
+            nullif(max(coalesce(ends_at, 'infinity'::timestamp)) over whole, 'infinity'::timestamp) as until_at,
+        from presence_piece
+        window whole as (partition by traveller_id, place_id, presence_number)
+    )
+
+    select
+        s.stay_id, s.traveller_id, s.trip_id, s.place_id, s.place_name, s.country_code,
+        s.latitude, s.longitude, s.presence, s.weight, s.is_home and r.stay_id is null as is_home,
+        s.place_status, s.precision, r.risk_level, r.security_level, r.medical_level,
+        coalesce(r.has_unknown_level, true) as has_unknown_level,
+        r.rating_status, r.evacuation_status,
+        coalesce(u.since_at, s.starts_at) as since_at,
+        case when u.stay_id is null then s.ends_at else u.until_at end as until_at
+    from asked_stay as s
+    left join rated as r using (stay_id)
+    left join unbroken as u using (stay_id)
+"""
+
+_CURRENT = """
+    select
+        c.stay_id, c.traveller_id, c.trip_id, c.place_id, c.place_name, c.country_code,
+        s.latitude, s.longitude, c.presence, c.weight, false as is_home, s.place_status, s.precision,
+        c.risk_level, c.security_level, c.medical_level, c.risk_level is null as has_unknown_level,
+        c.rating_status, c.evacuation_status, c.since_at, c.until_at
+    from mart.current_exposure as c
+    left join mart.stay as s using (stay_id)
+"""
+
+_LEFT_OUT = (
+    "(is_home and not $home) or (presence = 'transit' and not $transit) or (presence = 'en_route' and not $en_route)"
+)
+
+_DISTANCE_KM = """
+    2 * 6371.0088 * asin(least(1, sqrt(
+        pow(sin(radians(latitude - $near_latitude) / 2), 2)
+        + cos(radians($near_latitude)) * cos(radians(latitude))
+        * pow(sin(radians(longitude - $near_longitude) / 2), 2)
+    )))
+"""
+
+
+def who(home: Home, role: str, question: Question) -> Answer:
+    """Answer a question from the role's current file.
+
+    One row per traveller and place (two candidate places of S5 are two rows, each ``possible``). For a role that
+    sees names the look is written to the access log before this returns. Raises MusterError, UsageError.
+    """
+    question.check()
+    con = open_role(home, role)
+    try:
+        publication = publication_row(con)
+        _select(con, publication, question)
+        with_names = role in NAME_ROLES
+        columns, rows = _rows(con, with_names)
+        notes = _notes(con, publication, question)
+    finally:
+        con.close()
+    if with_names:
+        place = columns.index("traveller_id")
+        parameters = {key: str(value) for key, value in dataclasses.asdict(question).items() if value}
+        access_log.record_look(home, "who", role, current(home).name, parameters, (row[place] for row in rows))
+    return Answer(columns, rows, notes, _title(publication, question))
+
+
+def _select(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question: Question) -> None:
+    """Make the temporary table ``asked``: every presence that the time touches, with what each filter says of it."""
+    use_current = (
+        question.at in (None, publication.as_of) and question.from_at is None and "home" not in question.include
+    )
+    at = question.at or publication.as_of
+    parameters: dict[str, Any] = {}
+    if not use_current:
+        # An instant is the shortest interval: half-open bounds then mean starts_at <= at < ends_at.
+        parameters["from_at"] = question.from_at or at
+        parameters["to_at"] = question.to_at or at + datetime.timedelta(microseconds=1)
+    parameters |= {name: name in question.include for name in INCLUDABLE}
+    parameters["min_level"] = question.min_level or 0
+    country, distance = "true", "true"
+    if question.country_code:
+        parameters["country_code"] = question.country_code.upper()
+        country = "country_code = $country_code"
+    if question.near:
+        parameters["near_latitude"] = question.near.latitude
+        parameters["near_longitude"] = question.near.longitude
+        parameters["near_km"] = question.near.radius_km
+        distance = f"({_DISTANCE_KM}) <= $near_km"
+    con.execute(
+        f"""
+        create or replace temp table asked as
+        select
+            *,
+            {_LEFT_OUT} as is_left_out,
+            is_home or has_unknown_level or risk_level >= $min_level as passes_level,
+            {country} as passes_country,
+            {distance} as passes_distance,
+        from ({_CURRENT if use_current else _STAYS})
+        """,
+        parameters,
+    )
+
+
+def _rows(con: duckdb.DuckDBPyConnection, with_names: bool) -> tuple[list[str], list[tuple[Any, ...]]]:
+    names = "k.full_name, k.mobile_phone, k.email," if with_names else ""
+    join = "left join mart.traveller_contact as k using (traveller_id)" if with_names else ""
+    cursor = con.execute(
+        f"""
+        select
+            a.risk_level,
+            a.traveller_id,
+            {names}
+            a.place_name,
+            a.country_code,
+            a.since_at,
+            a.until_at,
+            a.presence,
+            a.weight,
+            case
+                when a.is_home then 'home, not rated'
+                when a.risk_level is not null and a.has_unknown_level then a.rating_status || ', in part not known'
+                else coalesce(a.rating_status, 'unrated')
+            end as rating_status,
+            a.security_level,
+            a.medical_level,
+            nullif(a.evacuation_status, 'none') as evacuation_status,
+            a.trip_id,
+        from asked as a
+        {join}
+        where not a.is_left_out and a.passes_level and a.passes_country and a.passes_distance
+        order by a.is_home, a.risk_level desc nulls last, a.country_code, a.place_name, a.traveller_id, a.since_at
+        """
+    )
+    return [item[0] for item in cursor.description or []], cursor.fetchall()
+
+
+def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question: Question) -> list[str]:
+    counts = con.execute(
+        """
+        with matching as (
+            select *
+            from asked
+            where passes_level and coalesce(passes_country, false) and coalesce(passes_distance, false)
+        ),
+
+        shown as (select * from matching where not is_left_out)
+
+        select
+            (select count(distinct traveller_id) from shown),
+            (select count(distinct traveller_id) from shown where risk_level is null and not is_home),
+            (select count(distinct traveller_id) from shown where rating_status = 'place_unknown'),
+            (select count(distinct traveller_id) from shown where presence = 'overdue'),
+            (select count(distinct traveller_id) from shown where presence = 'possible'),
+            (select count(distinct traveller_id) from matching where is_left_out and presence = 'transit'),
+            (select count(distinct traveller_id) from matching where is_left_out and presence = 'en_route'),
+            (select count(distinct traveller_id) from asked where not is_left_out
+                and (passes_country is null or passes_distance is null)),
+            (select count(distinct traveller_id) from asked where not is_left_out
+                and precision in ('country', 'region'))
+        """
+    ).fetchone()
+    people, unknown, unplaced, overdue, possible, transit, en_route, unjudged, coarse = counts or (0,) * 9
+    notes = [f"{_count(people, 'traveller')} listed."]
+    if unknown:
+        notes.append(
+            f"Level not known for {_count(unknown, 'traveller')}, {unplaced} of them at a place that could not be "
+            "recognised: not known is not low."
+        )
+    if overdue:
+        notes.append(f"{_count(overdue, 'traveller')} overdue: no onward journey is known.")
+    if possible:
+        notes.append(
+            f"{_count(possible, 'traveller')} only possibly there (weight below 1 shares a person over places)."
+        )
+    left_out = [f"{number} {word}" for number, word in ((transit, "in transit"), (en_route, "en route")) if number]
+    if left_out:
+        notes.append(f"Left out: {' and '.join(left_out)}; add --include transit,en_route to list them.")
+    if unjudged:
+        notes.append(
+            f"{_count(unjudged, 'traveller')} at a place without a known country or position could not be compared "
+            "and may be there too; ask without the filter to see them."
+        )
+    if question.near and coarse:
+        notes.append(f"{_count(coarse, 'traveller')} known only by country or region were compared by its centre.")
+    return notes + publication_notes(con, publication)
+
+
+def publication_notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow) -> list[str]:
+    """What every screen and report must say of its source: invented ratings, feeds that are stale or missing (F3)."""
+    notes = []
+    if publication.has_invented_ratings:
+        notes.append("INVENTED RATINGS: this home holds made-up risk levels. Do not act on them.")
+    rows = con.execute(
+        """
+        select feed, status, newest_received_at
+        from mart.feed_status
+        where status not in ('ok', 'fresh', 'current')
+        order by feed
+        """
+    ).fetchall()
+    for feed, status, newest in rows:
+        seen = f", last received {instant_text(newest, publication.office_timezone)}" if newest else ""
+        notes.append(f"Feed '{feed}' is {status}{seen}.")
+    return notes
+
+
+def _title(publication: PublicationRow, question: Question) -> str:
+    zone = publication.office_timezone
+    if question.from_at and question.to_at:
+        when = f"from {instant_text(question.from_at, zone)} to {instant_text(question.to_at, zone)}"
+    else:
+        when = f"at {instant_text(question.at or publication.as_of, zone)}"
+    known = instant_text(publication.known_at, zone)
+    return f"Who is where {when} (generation {publication.generation}, known at {known}; times in UTC)"
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
