@@ -1,0 +1,1 @@
+"""The travel office's dashboard: thin pages over the published files."""

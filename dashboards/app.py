@@ -1,0 +1,52 @@
+"""The dashboard's frame: navigation, what a failure looks like, and the watch for a new generation.
+
+Started by ``streamlit run dashboards/app.py`` (``muster serve``) from any folder; settings are beside, in
+``.streamlit/config.toml``.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import streamlit as st
+
+sys.path[:0] = [] if str(Path(__file__).parents[1]) in sys.path else [str(Path(__file__).parents[1])]
+
+from dashboards import data, parts  # noqa: E402 - the path above lets the file be run from anywhere
+from pipelines.errors import MusterError  # noqa: E402
+
+HERE = Path(__file__).parent
+WATCH_SECONDS = 4
+"""How often an open page looks for a new generation; it must show one within 10 seconds."""
+
+
+@st.fragment(run_every=WATCH_SECONDS)
+def watch(seen: str) -> None:
+    """Run the page again when the publication that it shows is no longer the current one."""
+    if str(data.generation_folder()) != seen:
+        st.rerun(scope="app")
+
+
+def main() -> None:
+    """Draw the frame and run the chosen page; a page's MusterError becomes one sentence on the screen."""
+    st.set_page_config(page_title="Muster", page_icon=str(HERE / "static" / "icon.svg"), layout="wide")
+    st.html(parts.STYLE)
+    seen = str(data.generation_folder())
+    page = st.navigation(
+        [
+            st.Page("pages/now.py", title="Now", default=True),
+            st.Page("pages/data_health.py", title="Data health"),
+        ],
+        position="top",
+    )
+    try:
+        page.run()
+    except data.NothingPublished as problem:
+        parts.nothing_published(str(problem))
+    except MusterError as problem:
+        parts.notice("alarm", "This page cannot be shown.", str(problem))
+    watch(seen)
+
+
+main()

@@ -1,0 +1,123 @@
+"""Charts. The map's outlines come from the dashboard's own static files, never from another host."""
+
+from __future__ import annotations
+
+import html
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import plotly.graph_objects as go
+
+from dashboards import words
+from dashboards.data import Row
+
+MAP_CONFIG: dict[str, Any] = {
+    "topojsonURL": "/app/static/topojson/",
+    "displaylogo": False,
+    "scrollZoom": False,
+    "modeBarButtonsToRemove": ["select2d", "lasso2d", "toImage"],
+}
+"""What every map must be shown with; the default address of the outlines is a foreign host."""
+
+
+def _hover(row: Row) -> str:
+    """A place in words, escaped: Plotly reads markup in hover text."""
+    people = [
+        words.count_of(row["present"], "person there", "people there") if row["present"] else "",
+        f"{row['possible']:,} possibly there" if row["possible"] else "",
+        f"{row['overdue']:,} overdue" if row["overdue"] else "",
+    ]
+    name = str(row["place_name"] or "Place not known")[:80]
+    return (
+        f"<b>{html.escape(name)}</b>, {html.escape(words.country_name(row['country']))}<br>"
+        f"{html.escape(words.level_of(row['risk_level']).text)}<br>{', '.join(p for p in people if p)}"
+    )
+
+
+def _countries(places: Sequence[Row]) -> list[go.Choropleth]:
+    """Countries shaded by the highest level at which somebody is there; one trace a level for exact colours."""
+    worst: dict[str, int | None] = {}
+    for row in places:
+        code = words.country_alpha_3(row["country"])
+        if code:
+            levels = [level for level in (worst.get(code), row["risk_level"]) if level is not None]
+            worst[code] = max(levels) if levels else None
+    traces = []
+    for number in (None, 1, 2, 3, 4, 5):
+        codes = sorted(code for code, level in worst.items() if level == number)
+        fill = "#E9E6F2" if number is None else words.level_of(number).fill
+        if codes:
+            traces.append(
+                go.Choropleth(
+                    locations=codes,
+                    z=[1] * len(codes),
+                    colorscale=[[0, fill], [1, fill]],
+                    showscale=False,
+                    marker={"line": {"color": "#8A8F94", "width": 0.5}, "opacity": 0.6},
+                    hoverinfo="skip",
+                )
+            )
+    return traces
+
+
+def _points(places: Sequence[Row], number: int | None, largest: int) -> go.Scattergeo:
+    level = words.level_of(number)
+    is_loud = number is None or number >= 4
+    smallest, range_ = (15.0, 17.0) if is_loud else (12.0, 10.0)
+    sizes = [smallest + range_ * math.sqrt(row["everybody"] / largest) for row in places]
+    return go.Scattergeo(
+        lat=[row["latitude"] for row in places],
+        lon=[row["longitude"] for row in places],
+        mode="markers+text",
+        text=[level.sign] * len(places),
+        textfont={"color": level.ink, "size": 12 if is_loud else 9, "weight": 700},
+        hovertext=[_hover(row) for row in places],
+        hovertemplate="%{hovertext}<extra></extra>",
+        marker={
+            "size": sizes,
+            "color": level.fill,
+            "symbol": level.symbol,
+            "opacity": 1.0 if is_loud else 0.9,
+            "line": {"color": "#1B2329", "width": 1.5 if number is None else 0.8},
+        },
+        name=level.text,
+        showlegend=False,
+    )
+
+
+def world_map(places: Sequence[Row]) -> go.Figure:
+    """The world with a mark a place: colour, shape and number say the level, size the people (not on the way).
+
+    Rows as :func:`dashboards.data.places` gives them; places without a position are left out, the page says how many.
+    Higher levels are drawn over lower ones.
+    """
+    located = [row for row in places if row["latitude"] is not None and row["longitude"] is not None]
+    figure = go.Figure(_countries(places))
+    largest = max((row["everybody"] for row in located), default=1)
+    for number in (1, 2, 3, None, 4, 5):
+        chosen = [row for row in located if row["risk_level"] == number]
+        if chosen:
+            figure.add_trace(_points(chosen, number, largest))
+    figure.update_geos(
+        resolution=50,
+        projection_type="natural earth",
+        showland=True,
+        landcolor="#EFEDE6",
+        showcountries=True,
+        countrycolor="#C3BFB3",
+        countrywidth=0.5,
+        showcoastlines=False,
+        showlakes=False,
+        showocean=False,
+        showframe=False,
+        bgcolor="#DCE7EC",
+        lataxis_range=[-58, 80],
+    )
+    figure.update_layout(
+        margin={"l": 0, "r": 0, "t": 0, "b": 0},
+        paper_bgcolor="#DCE7EC",
+        hoverlabel={"bgcolor": "#FFFFFF", "font": {"color": "#1B2329", "size": 14}, "align": "left"},
+        dragmode="pan",
+    )
+    return figure

@@ -1,0 +1,145 @@
+"""Data health: which feeds came and when, whether every record is accounted for, and what the checks found."""
+
+from __future__ import annotations
+
+import html
+
+import streamlit as st
+
+from dashboards import data, parts, words
+from dashboards.data import Publication, Row
+from pipelines.errors import MusterError
+
+RAW_SHOWN = 50
+
+
+def feed_cells(feed: Row, shown: Publication) -> list[str]:
+    """One feed as table cells: state, newest receipt, and its account (F1)."""
+    look = "m-tag m-tag-alarm" if parts.is_late(feed) else "m-tag"
+    newest = feed["newest_received_at"]
+    records, kept = feed["records"] or 0, [feed[name] or 0 for name in ("loaded", "rejected", "blank")]
+    missing = records - sum(kept)
+    account = "adds up" if missing == 0 else f"{missing:+,} not accounted for"
+    return [
+        f"<strong>{words.safe(feed['feed'])}</strong>",
+        f'<span class="{look}">{words.safe(words.lookup(words.FEED_STATUS, feed["status"]))}</span>',
+        f"{words.safe(words.moment(newest, shown.zone, shown.as_of) if newest else None)}"
+        f"<small>{words.until(newest, shown.as_of).replace('ago', 'before') if newest else ''}</small>",
+        f"{feed['files'] or 0:,}",
+        f"{records:,}",
+        f"{kept[0]:,}",
+        f"{kept[1]:,}",
+        f"{kept[2]:,}",
+        f'<span class="m-tag{"" if missing == 0 else " m-tag-alarm"}">{account}</span>',
+    ]
+
+
+def show_feeds(shown: Publication) -> None:
+    """The feeds and their accounts."""
+    feeds = data.feeds(shown)
+    st.subheader("Feeds")
+    if not feeds:
+        parts.notice("warn", "No feed is declared.", "Put files below the inbox of the home and run 'muster run'.")
+        return
+    st.html('<p class="m-facts">Every record of every file is loaded, rejected with a reason, or blank.</p>')
+    columns = ["Feed", "State", "Newest received", "Files", "Records", "Loaded", "Rejected", "Blank", "Account"]
+    parts.table("Feeds", columns, [feed_cells(feed, shown) for feed in feeds])
+
+
+def show_rejected(shown: Publication) -> None:
+    """Rejected records by reason; the raw records for the steward, after the look was logged."""
+    st.subheader("Rejected records")
+    total = sum(feed["rejected"] or 0 for feed in data.feeds(shown))
+    if not total:
+        parts.notice("info", "No record was rejected.", "Every record of the files that came is loaded or blank.")
+        return
+    if not data.has_table(shown, "rejected_record"):
+        parts.notice(
+            "info",
+            f"{words.count_of(total, 'record was', 'records were')} rejected.",
+            "Reasons and raw records are in the steward's file; your role sees the counts by feed above.",
+        )
+        return
+    reasons = data.rejected_reasons(shown)
+    rows = [
+        [words.safe(row["feed"]), words.safe(row["reason"], 300), f"{row['n']:,}", f"{row['files']:,}"]
+        for row in reasons
+    ]
+    parts.table("Rejected records by reason", ["Feed", "Reason", "Records", "Files"], rows)
+    if shown.role == "steward" and st.toggle("Show raw records (the look is logged)", key="raw"):
+        show_raw(shown, total)
+
+
+def show_raw(shown: Publication, total: int) -> None:
+    """The first raw records; they may hold personal data, so nothing is shown where the log cannot be written."""
+    number = min(total, RAW_SHOWN)
+    try:
+        data.look(shown, "data_health", {"raw_rejected_records": number})
+    except MusterError as problem:
+        parts.notice("alarm", "Raw records are hidden.", str(problem))
+        return
+    rows = [
+        [
+            words.safe(row["feed"]),
+            words.safe(row["file"]),
+            f"{row['record_number']:,}",
+            words.safe(row["line_number"]),
+            words.safe(row["reason"], 300),
+            f'<span class="m-raw">{html.escape(str(row["raw"])[:1000])}</span>',
+        ]
+        for row in data.rejected_raw(shown, RAW_SHOWN)
+    ]
+    st.html(f'<p class="m-facts">The first {number:,} of {total:,}.</p>')
+    parts.table("Raw rejected records", ["Feed", "File", "Record", "Line", "Reason", "Raw"], rows)
+
+
+def show_findings(shown: Publication) -> None:
+    """What the checks found."""
+    st.subheader("Checks")
+    findings = [row for row in data.findings(shown) if row["failing_rows"] != 0]
+    if not findings:
+        parts.notice("info", "No check found anything.", "All checks of this publication passed.")
+        return
+    rows = []
+    for row in findings:
+        look = "m-tag m-tag-alarm" if row["severity"] == "blocking" else "m-tag"
+        failing = "–" if row["failing_rows"] is None else f"{row['failing_rows']:,}"
+        rows.append(
+            [
+                f'<span class="{look}">{words.safe(row["severity"])}</span>',
+                words.safe(row["table_name"]),
+                words.safe(row["message"], 400),
+                failing,
+                words.safe(row["check_name"]),
+            ]
+        )
+    parts.table("Findings of data quality", ["Severity", "Table", "Finding", "Rows", "Check"], rows)
+
+
+def show_publication(shown: Publication) -> None:
+    """Which publication this is."""
+    st.subheader("This publication")
+    facts = [
+        ("Generation", shown.generation),
+        ("As of", words.moment(shown.as_of, shown.zone)),
+        ("By what was known on", words.moment(shown.known_at, shown.zone)),
+        ("Built", words.moment(shown.built_at, shown.zone)),
+        ("Landed files", f"{shown.landed_files:,}"),
+        ("Configuration", shown.configuration_sha256[:16]),
+        ("Home", str(data.home().root)),
+    ]
+    parts.table("This publication", ["Fact", "Value"], [[words.safe(name), words.safe(value)] for name, value in facts])
+
+
+def show() -> None:
+    """Draw the page."""
+    shown = data.publication()
+    st.title("Data health")
+    parts.banner(shown)
+    show_feeds(shown)
+    show_rejected(shown)
+    show_findings(shown)
+    show_publication(shown)
+
+
+show()

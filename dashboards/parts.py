@@ -1,0 +1,207 @@
+"""Pieces every page shares: the banner of freshness and warnings, notices, headline cards and tables.
+
+All text goes through :func:`dashboards.words.safe`: what comes from a feed is shown as text, never as markup.
+"""
+
+from __future__ import annotations
+
+import html
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Literal
+
+import streamlit as st
+
+from dashboards import data, words
+from dashboards.data import Publication, Row
+
+Kind = Literal["alarm", "warn", "info"]
+
+STYLE = Path(__file__).parent / "style.css"
+OLD_AFTER = timedelta(hours=26)
+"""A daily run that came has an as_of younger than this."""
+
+OPTIONAL_FEEDS = {"reviews", "alerts", "expenses", "bookings"}
+"""Feeds an office may do without (DOMAIN.md section 2): one that never came is said calmly."""
+
+
+def now() -> datetime:
+    """The clock, as naive UTC."""
+    return datetime.now(UTC).replace(tzinfo=None)
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A banner: a bold title and a text after it, both plain text."""
+
+    kind: Kind
+    title: str
+    text: str
+
+
+def notices(shown: Sequence[Notice]) -> None:
+    """Banners below each other, the alarms first."""
+    order: dict[Kind, int] = {"alarm": 0, "warn": 1, "info": 2}
+    body = "".join(
+        f'<div class="m-notice m-notice-{one.kind}" role="{"alert" if one.kind == "alarm" else "status"}">'
+        f"<strong>{html.escape(one.title)}</strong> <span>{html.escape(one.text)}</span></div>"
+        for one in sorted(shown, key=lambda one: order[one.kind])
+    )
+    if body:
+        st.html(f'<div class="m-notices">{body}</div>')
+
+
+def notice(kind: Kind, title: str, text: str) -> None:
+    """One banner."""
+    notices([Notice(kind, title, text)])
+
+
+def is_late(feed: Row) -> bool:
+    """Whether a feed's state must be said loudly (F3)."""
+    status = feed["status"]
+    if status in ("fresh", "ok", "current"):
+        return False
+    optional = bool(feed["is_optional"]) if feed.get("is_optional") is not None else feed["feed"] in OPTIONAL_FEEDS
+    return not (status == "missing" and optional)
+
+
+def describe_feed(feed: Row, shown: Publication) -> str:
+    """A feed's state in words: ``registrations: stale, newest received Tue 10 Nov 06:00 GMT``."""
+    state = words.lookup(words.FEED_STATUS, feed["status"]).lower()
+    if feed["newest_received_at"] is None:
+        return f"{feed['feed']}: {state}"
+    newest = words.moment(feed["newest_received_at"], shown.zone, shown.as_of)
+    return f"{feed['feed']}: {state}, newest received {newest}"
+
+
+def banner(shown: Publication) -> None:
+    """What is shown, as of when, for whom, and what makes all of it less than certain."""
+    at = words.moment(shown.as_of, shown.zone)
+    facts = [f"<strong>As of {html.escape(at)}</strong>", f"times are office time, {html.escape(shown.zone)}"]
+    if abs(shown.known_at - shown.as_of) > timedelta(minutes=1):
+        facts.append(f"by what was known on {html.escape(words.moment(shown.known_at, shown.zone))}")
+    facts.append(f"published {html.escape(words.moment(shown.built_at, shown.zone, shown.as_of))}")
+    facts.append(f"generation {words.safe(shown.generation, 40)}")
+    if data.user().is_local:
+        facts.append(
+            f'<span class="m-tag">single local user, role {shown.role}</span> no sign-in: whoever reaches this '
+            "computer's address sees this page; looks at names are logged"
+        )
+    st.html(f'<p class="m-facts">{" · ".join(facts)}</p>')
+    found = []
+    if shown.has_invented_ratings:
+        text = "Levels on this page come from no real provider. Decide nothing by them."
+        found.append(Notice("alarm", "Invented ratings: demonstration only.", text))
+    age = now() - shown.as_of
+    if age > OLD_AFTER:
+        text = "Nothing newer has been published; run 'muster run' to bring it up to date."
+        found.append(Notice("warn", f"This is the state {words.span(age)} ago.", text))
+    late = [feed for feed in data.feeds(shown) if is_late(feed)]
+    if late:
+        title = f"{words.count_of(len(late), 'feed')} not up to date: people may be missing here."
+        found.append(Notice("alarm", title, "; ".join(describe_feed(feed, shown) for feed in late) + "."))
+    notices(found)
+
+
+def doubts(counts: Row) -> None:
+    """What the headline figures leave open: levels that are not known, ratings that are old."""
+    found = []
+    if counts["unknown"]:
+        title = f"{words.count_of(counts['unknown'], 'person is', 'people are')} at a level that is not known"
+        text = (
+            f"({counts['unrated']:,} where nobody rates the place, {counts['place_unknown']:,} where the place was not "
+            "recognised). They have a list of their own below and are never counted as low."
+        )
+        found.append(Notice("warn", title, text))
+    if counts["rating_stale"]:
+        title = f"{words.count_of(counts['rating_stale'], 'person is', 'people are')} rated by old ratings:"
+        text = "the provider has sent nothing newer in its usual time; the last level is kept and shown."
+        found.append(Notice("warn", title, text))
+    notices(found)
+
+
+def nothing_published(problem: str) -> None:
+    """The page where there is no publication: how to make one."""
+    st.title("Nothing to show yet")
+    notice("warn", problem, "This page fills itself as soon as there is one; it need not be reloaded.")
+    root = str(data.home().root)
+    st.markdown("To publish from your own feeds, put the files below the inbox of the home and run:")
+    st.code(f"muster run --home {root}", language=None)
+    st.markdown("To look around first, fill an empty home with a demonstration office:")
+    st.code("muster demo --home ~/muster-demo\nmuster serve --home ~/muster-demo", language=None)
+    st.markdown("In a fresh copy of the project, `make run` does all of it.")
+
+
+@dataclass(frozen=True)
+class Card:
+    """A headline figure: what it counts, the figure, and one line that says what is or is not in it."""
+
+    title: str
+    figure: int
+    note: str
+    look: str = "plain"
+
+
+def cards(shown: Sequence[Card]) -> None:
+    """Headline figures side by side, wrapping on a narrow screen."""
+    body = "".join(
+        f'<div class="m-card m-card-{card.look}{"" if card.figure else " m-card-zero"}" role="group" '
+        f'aria-label="{html.escape(card.title)}">'
+        f'<div class="m-card-title">{html.escape(card.title)}</div>'
+        f'<div class="m-card-figure">{card.figure:,}</div>'
+        f'<div class="m-card-note">{html.escape(card.note)}</div></div>'
+        for card in shown
+    )
+    st.html(f'<div class="m-cards">{body}</div>')
+
+
+def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]], look: str = "plain") -> None:
+    """A table of HTML cells (each already escaped), which becomes a list of cards on a narrow screen.
+
+    `look` is ``plain`` (cards of label and value) or ``people`` (compact cards that need no labels).
+
+    Real HTML instead of a canvas: it can be read aloud, searched in the browser and its telephone links called.
+    """
+    head = "".join(f'<th scope="col">{html.escape(name)}</th>' for name in columns)
+    body = "".join(
+        "<tr>"
+        + "".join(
+            f'<td data-label="{html.escape(name)}"><div>{cell}</div></td>'
+            for name, cell in zip(columns, row, strict=True)
+        )
+        + "</tr>"
+        for row in rows
+    )
+    st.html(
+        f'<div class="m-scroll"><table class="m-table m-{look}"><caption>{html.escape(caption)}</caption>'
+        f"<thead><tr>{head}</tr></thead><tbody>{body}</tbody></table></div>"
+    )
+
+
+def rows_to_show(key: str, total: int) -> int:
+    """How many rows to show: a first page, and the same again for each press of the button below the table."""
+    return min(total, int(st.session_state.get(key, data.ROWS_SHOWN)))
+
+
+def show_more_button(key: str, shown: int, total: int) -> None:
+    """The button that shows more rows, only where there are more."""
+    if shown >= total:
+        return
+
+    def more() -> None:
+        st.session_state[key] = shown + 5 * data.ROWS_SHOWN
+
+    st.button(f"Show more ({total - shown:,} not shown)", key=f"{key}-button", on_click=more)
+
+
+def link_to_call(phone: str | None) -> str:
+    """A telephone number as a link that calls it; what is no number stays text."""
+    if not phone:
+        return '<span class="m-dim">no phone</span>'
+    dialled = "".join(c for c in phone if c in "+0123456789")
+    strange = [c for c in phone if c not in "+0123456789 ()-./"]
+    if strange or not 5 <= len(dialled) <= 18:
+        return words.safe(phone, 40)
+    return f'<a href="tel:{dialled}">{words.safe(phone, 40)}</a>'

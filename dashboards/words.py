@@ -1,0 +1,189 @@
+"""The dashboard's words and colours: levels, presences, instants and durations as a duty officer says them.
+
+Nothing here reads data or the clock; every function turns values into text. HTML is made only by functions that
+escape what they are given.
+"""
+
+from __future__ import annotations
+
+import functools
+import html
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import babel
+import pycountry
+
+
+@dataclass(frozen=True)
+class Level:
+    """A risk level as it is shown: number and word always, colour and map symbol besides."""
+
+    number: int | None
+    word: str
+    fill: str
+    ink: str
+    symbol: str
+
+    @property
+    def text(self) -> str:
+        """Number and word, such as ``5 Extreme``."""
+        return self.word if self.number is None else f"{self.number} {self.word}"
+
+    @property
+    def sign(self) -> str:
+        """The single character that stands on the map."""
+        return "?" if self.number is None else str(self.number)
+
+
+UNKNOWN = Level(None, "Level unknown", "#FFFFFF", "#1B2329", "circle")
+# From light to dark by rising level, blue to wine: apart under protan, deutan and tritan vision (tested) and in grey.
+LEVELS = {
+    1: Level(1, "Insignificant", "#DDEBF2", "#1B2329", "circle"),
+    2: Level(2, "Low", "#8DBCD8", "#1B2329", "circle"),
+    3: Level(3, "Medium", "#F2C230", "#1B2329", "circle"),
+    4: Level(4, "High", "#D9601A", "#1B2329", "diamond"),
+    5: Level(5, "Extreme", "#6B0F2A", "#FFFFFF", "square"),
+}
+
+PRESENCE = {
+    "confirmed": "There (confirmed)",
+    "likely": "There (likely)",
+    "possible": "Possibly there",
+    "overdue": "Overdue",
+    "transit": "In transit",
+    "en_route": "On the way there",
+}
+
+RATING_STATUS = {
+    "rated": "Rated",
+    "stale": "Rating is old",
+    "unrated": "Nobody rates this place",
+    "place_unknown": "Place not recognised",
+}
+
+EVACUATION = {
+    "standby": "Evacuation: standby",
+    "evacuate_nonessential": "Evacuate non-essential people",
+    "evacuate_full": "Evacuate everybody",
+}
+
+FEED_STATUS = {
+    "fresh": "Up to date",
+    "ok": "Up to date",
+    "current": "Up to date",
+    "stale": "Stale",
+    "missing": "Never came",
+    "failed": "Failed",
+    "held": "Held for a decision",
+}
+
+REASON_NO_LEVEL = "not rated, or the place was not recognised: it may be anything, and is never read as low"
+
+
+def level_of(number: int | None) -> Level:
+    """The level as shown; NULL and anything outside 1 to 5 is unknown, never low."""
+    return UNKNOWN if number is None else LEVELS.get(int(number), UNKNOWN)
+
+
+def safe(value: object, longest: int = 160) -> str:
+    """A value as HTML text that reads in its own direction; beyond `longest` characters it ends in an ellipsis.
+
+    The full text stays in the title. None becomes a dash.
+    """
+    if value is None or value == "":
+        return '<span class="m-dim">–</span>'
+    text = " ".join(str(value).split())
+    # Only a text with a monstrous word may be broken anywhere; others keep their words whole.
+    look = ' class="m-long"' if max(map(len, text.split()), default=0) > 16 else ""
+    if len(text) <= longest:
+        return f"<bdi{look}>{html.escape(text)}</bdi>"
+    return f'<bdi{look} title="{html.escape(text[:2000])}">{html.escape(text[:longest])}…</bdi>'
+
+
+def badge(number: int | None) -> str:
+    """A level as an HTML badge: number, word, colour."""
+    level = level_of(number)
+    return f'<span class="m-level m-level-{level.number or "x"}">{html.escape(level.text)}</span>'
+
+
+def lookup(words: dict[str, str], value: str | None) -> str:
+    """The office's word for a coded value; a code without one is shown as it is, with spaces."""
+    if value is None:
+        return "not known"
+    return words.get(value, value.replace("_", " "))
+
+
+@functools.lru_cache(maxsize=1)
+def _territories() -> dict[str, str]:
+    return {str(code): str(name) for code, name in babel.Locale("en").territories.items()}
+
+
+def country_name(code: str | None) -> str:
+    """The English name of an ISO 3166-1 alpha-2 code; the code itself where there is none."""
+    return "Country not known" if not code else _territories().get(code, code)
+
+
+@functools.lru_cache(maxsize=300)
+def country_alpha_3(code: str | None) -> str | None:
+    """The alpha-3 code that the map's outlines are keyed by, None where there is none."""
+    if code == "XK":
+        return "XKX"
+    country = pycountry.countries.get(alpha_2=code) if code else None
+    return country.alpha_3 if country else None
+
+
+def in_zone(instant: datetime, zone: str) -> datetime:
+    """A naive UTC instant as an aware one in the office's zone."""
+    return instant.replace(tzinfo=UTC).astimezone(ZoneInfo(zone))
+
+
+def moment(instant: datetime | None, zone: str, beside: datetime | None = None) -> str:
+    """A UTC instant in the office's zone, the zone marked: ``Thu 12 Nov 09:00 GMT``.
+
+    The year is left out where it is that of `beside`.
+    """
+    if instant is None:
+        return "not known"
+    local = in_zone(instant, zone)
+    year = "" if beside is not None and in_zone(beside, zone).year == local.year else f" {local.year}"
+    name = local.tzname() or ""
+    if name[:1] in "+-":
+        name = f"UTC{name}"
+    return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M} {name}"
+
+
+def span(length: timedelta) -> str:
+    """A length of time in its largest fitting unit: ``40 minutes``, ``5 hours``, ``3 days``."""
+    seconds = abs(length.total_seconds())
+    for size, unit in ((86400.0, "day"), (3600.0, "hour")):
+        if seconds >= 2 * size or (unit == "day" and seconds >= 1.5 * size):
+            count = round(seconds / size)
+            return f"{count:,} {unit}{'' if count == 1 else 's'}"
+    minutes = round(seconds / 60)
+    return "less than a minute" if minutes < 1 else f"{minutes} minute{'' if minutes == 1 else 's'}"
+
+
+def since(start: datetime | None, at: datetime) -> str:
+    """How long something has lasted at `at`: ``for 3 days``."""
+    if start is None:
+        return ""
+    return f"for {span(at - start)}" if start <= at else f"starts in {span(start - at)}"
+
+
+def until(end: datetime | None, at: datetime) -> str:
+    """How far an end is from `at`: ``in 2 days`` or ``3 hours ago``."""
+    if end is None:
+        return ""
+    return f"in {span(end - at)}" if end > at else f"{span(at - end)} ago"
+
+
+def count_of(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun: ``1 person``, ``2 people``."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"
+
+
+def joined(parts: list[str], last: str = "and") -> str:
+    """Words as a list in prose: ``a, b and c``."""
+    return parts[0] if len(parts) == 1 else f"{', '.join(parts[:-1])} {last} {parts[-1]}" if parts else ""

@@ -1,0 +1,280 @@
+"""A small published generation, made by hand, for tests and screenshots of the dashboard.
+
+Every name is invented. Levels, presences and places are chosen so that each group and flag of the pages occurs, and
+names and places include what a hostile feed could send.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+AS_OF = datetime(2026, 11, 12, 9, 0)
+
+HOSTILE = [
+    '=HYPERLINK("http://evil.example/","click")',
+    "<script>document.title='owned'</script>",
+    "<img src=x onerror=\"document.title='owned'\">",
+    "<b>bold</b> &amp; **stars** [link](http://evil.example)",
+    "אברהם לוי ‮evil‬ عبد الله",
+    "👩‍👩‍👧‍👦 Zoë 🧨 Ōtsuka",
+    "O'Brien; drop table mart.traveller; --",
+    "Very long " + "Wolfeschlegelsteinhausenbergerdorff" * 12,
+    "$x^2$ :red[red] `code` :material/home:",
+    "%{customdata} <br> <a href='javascript:alert(1)'>x</a>",
+]
+
+# place_id, name, country, region, latitude, longitude, precision, place_status, security, medical, worst case, status
+PLACES: list[tuple[Any, ...]] = [
+    ("703448", "Kyiv", "UA", "UA-30", 50.45, 30.52, "city", "resolved", 5, 3, 5, "rated"),
+    ("706483", "Kharkiv", "UA", "UA-63", 49.98, 36.25, "city", "resolved", 5, 4, 5, "rated"),
+    ("1138958", "Kabul", "AF", "AF-KAB", 34.53, 69.17, "city", "resolved", 5, 4, 5, "stale"),
+    ("2332459", "Lagos", "NG", "NG-LA", 6.45, 3.39, "city", "resolved", 4, 4, 4, "rated"),
+    ("184745", "Nairobi", "KE", "KE-30", -1.28, 36.82, "city", "resolved", 3, 3, 3, "rated"),
+    ("3718426", "Port-au-Prince", "HT", "HT-OU", 18.54, -72.34, "city", "resolved", 5, 4, 5, "rated"),
+    ("276781", "Beirut", "LB", "LB-BA", 33.89, 35.5, "city", "fuzzy", 4, 2, 4, "rated"),
+    ("2988507", "Paris", "FR", "FR-IDF", 48.85, 2.35, "city", "resolved", 2, 1, 2, "rated"),
+    ("1850147", "Tokyo", "JP", "JP-13", 35.69, 139.69, "city", "resolved", 1, 1, 1, "rated"),
+    ("3448439", "São Paulo", "BR", "BR-SP", -23.55, -46.64, "city", "resolved", 3, 2, 3, "rated"),
+    ("1880252", "Singapore", "SG", None, 1.29, 103.85, "city", "resolved", 1, 1, 1, "rated"),
+    ("ET", "Ethiopia", "ET", None, 9.0, 39.5, "country", "resolved", 3, 3, 5, "rated"),
+    ("3381670", "Cayenne", "GF", None, 4.93, -52.33, "city", "resolved", None, None, None, "unrated"),
+    (
+        "unknown:=cmd|' /C calc'!A0",
+        "=cmd|' /C calc'!A0",
+        None,
+        None,
+        None,
+        None,
+        "unknown",
+        "unknown",
+        None,
+        None,
+        None,
+        "place_unknown",
+    ),
+    (
+        "unknown:<script>",
+        "<script>alert('place')</script>",
+        None,
+        None,
+        None,
+        None,
+        "unknown",
+        "unknown",
+        None,
+        None,
+        None,
+        "place_unknown",
+    ),
+    (
+        "4004330",
+        "Guadalajara <b>x</b> " + "y" * 200,
+        "MX",
+        "MX-JAL",
+        20.67,
+        -103.35,
+        "city",
+        "resolved",
+        4,
+        2,
+        4,
+        "rated",
+    ),
+]
+
+# place, people, presence, days since the start, days until the end (None: open)
+GROUPS: list[tuple[str, int, str, float, float | None]] = [
+    ("703448", 4, "confirmed", 3.2, 2.1),
+    ("703448", 1, "possible", 1.0, 0.5),
+    ("706483", 1, "likely", 0.4, 6),
+    ("1138958", 2, "confirmed", 12, 9),
+    ("3718426", 1, "overdue", 41, None),
+    ("2332459", 7, "confirmed", 5, 3),
+    ("2332459", 1, "en_route", 0.1, 0.2),
+    ("276781", 3, "likely", 2, None),
+    ("4004330", 1, "confirmed", 0.6, 4),
+    ("184745", 5, "confirmed", 6, 8),
+    ("2988507", 12, "confirmed", 2, 5),
+    ("1850147", 6, "likely", 9, 1),
+    ("3448439", 4, "confirmed", 3, 12),
+    ("3448439", 1, "overdue", 33, None),
+    ("1880252", 2, "transit", 0.1, 0.1),
+    ("ET", 2, "likely", 1, 7),
+    ("3381670", 1, "confirmed", 2, 2),
+    ("unknown:=cmd|' /C calc'!A0", 1, "likely", 4, 3),
+    ("unknown:<script>", 1, "possible", 1, 3),
+]
+
+SCHEMA = """
+create schema mart;
+create table mart.publication (generation varchar, as_of timestamp, known_at timestamp, built_at timestamp,
+    configuration_sha256 varchar, landed_files bigint, has_invented_ratings boolean, office_timezone varchar);
+create table mart.traveller (traveller_id varchar, affiliation varchar, school varchar, department varchar,
+    home_country_code varchar, identity_status varchar, is_on_roster boolean, has_phone boolean, has_email boolean);
+create table mart.traveller_contact (traveller_id varchar, full_name varchar, email varchar, mobile_phone varchar);
+create table mart.stay (stay_id varchar, traveller_id varchar, trip_id varchar, place_id varchar, place_name varchar,
+    country_code varchar, region_code varchar, latitude double, longitude double, starts_at timestamp, ends_at
+    timestamp, presence varchar, weight double, is_home boolean, place_status varchar, precision varchar,
+    is_zone_assumed boolean, evidence varchar);
+create table mart.current_exposure (exposure_id varchar, stay_id varchar, traveller_id varchar, trip_id varchar,
+    place_id varchar, place_name varchar, country_code varchar, starts_at timestamp, ends_at timestamp, presence
+    varchar, weight double, security_level integer, medical_level integer, level_highest integer, level_most_specific
+    integer, risk_level integer, worst_case_level integer, rating_status varchar, evacuation_status varchar, is_open
+    boolean, since_at timestamp, until_at timestamp);
+create table mart.feed_status (feed varchar, files bigint, records bigint, loaded bigint, rejected bigint, blank
+    bigint, newest_received_at timestamp, status varchar);
+create table mart.data_quality (check_name varchar, severity varchar, table_name varchar, failing_rows bigint, message
+    varchar);
+create table mart.rejected_record (feed varchar, file_sha256 varchar, record_number bigint, line_number bigint, reason
+    varchar, raw blob);
+"""
+
+FAMILY = ["Adeyemi", "Brandt", "Castillo", "Dupont", "Eriksen", "Fontaine", "Grant", "Haddad", "Ito", "Jensen"]
+GIVEN = ["Ada", "Bruno", "Chidi", "Dalia", "Emre", "Freya", "Goran", "Hana", "Ines", "Jonas", "Kofi"]
+SCHOOLS = ["Medicine", "Law", "Engineering", None, "Public Health"]
+
+
+def _name(number: int) -> str:
+    if number < 2 * len(HOSTILE) and number % 2:
+        return HOSTILE[number // 2]
+    return f"{GIVEN[number % len(GIVEN)]} {FAMILY[number % len(FAMILY)]}"
+
+
+def _fill_people(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
+    by_id = {place[0]: place for place in PLACES}
+    number = 0
+    for place_id, people, presence, days, ahead in GROUPS:
+        _, name, country, region, lat, lon, precision, status, security, medical, worst, rated = by_id[place_id]
+        for _ in range(people):
+            key = f"t_{number:016x}"
+            start = as_of - timedelta(days=days, minutes=37 * (number % 9))
+            end = None if ahead is None else as_of + timedelta(days=ahead, minutes=11 * (number % 7))
+            identity = "unknown" if number % 11 == 4 else "ambiguous" if number % 17 == 5 else "matched"
+            phone = None if number % 6 == 3 else f"+44 20 7946 {number:04d}"
+            affiliation = ("student", "faculty", "administration")[number % 3]
+            school = SCHOOLS[number % len(SCHOOLS)]
+            con.execute(
+                "insert into mart.traveller values (?,?,?,?,?,?,?,?,?)",
+                [key, affiliation, school, None, "GB", identity, identity == "matched", phone is not None, True],
+            )
+            contact = [key, _name(number), f"person{number}@university.example", phone]
+            con.execute("insert into mart.traveller_contact values (?,?,?,?)", contact)
+            weight = 0.5 if presence == "possible" else 1.0
+            con.execute(
+                "insert into mart.stay values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                [
+                    f"s{number}",
+                    key,
+                    f"trip{number}",
+                    place_id,
+                    name,
+                    country,
+                    region,
+                    lat,
+                    lon,
+                    start,
+                    end,
+                    presence,
+                    weight,
+                    False,
+                    status,
+                    precision,
+                    status == "unknown",
+                    "registration",
+                ],
+            )
+            risk = None if security is None else max(security, medical)
+            evacuation = "evacuate_nonessential" if place_id == "706483" else "none"
+            con.execute(
+                "insert into mart.current_exposure values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                [
+                    f"e{number}",
+                    f"s{number}",
+                    key,
+                    f"trip{number}",
+                    place_id,
+                    name,
+                    country,
+                    start,
+                    end or as_of,
+                    presence,
+                    weight,
+                    security,
+                    medical,
+                    risk,
+                    security,
+                    risk,
+                    worst,
+                    rated,
+                    evacuation,
+                    end is None,
+                    start,
+                    end,
+                ],
+            )
+            number += 1
+
+
+def _fill_feeds(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
+    hour = timedelta(hours=1)
+    for row in (
+        ("people", 1, 2000, 2000, 0, 0, as_of - 30 * hour, "fresh"),
+        ("registrations", 41, 10400, 10391, 7, 2, as_of - 3 * hour, "fresh"),
+        ("bookings", 40, 8000, 8000, 0, 0, as_of - 75 * hour, "stale"),
+        ("ratings", 4, 520, 518, 2, 0, as_of - 20 * hour, "fresh"),
+        ("alerts", 0, 0, 0, 0, 0, None, "missing"),
+    ):
+        con.execute("insert into mart.feed_status values (?,?,?,?,?,?,?,?)", row)
+    for row in (
+        ("place_resolved", "warning", "stay", 2, "2 stays are at a place that is not recognised."),
+        ("evidence_known", "warning", "stay", 0, "Every stay names its evidence."),
+    ):
+        con.execute("insert into mart.data_quality values (?,?,?,?,?)", row)
+    for number in range(9):
+        reason = "the start is no date" if number < 7 else "the level is not on the provider's scale"
+        feed = "registrations" if number < 7 else "ratings"
+        raw = f"T-{number},<script>alert(1)</script>,31/31/2026".encode() + b"\xff"
+        con.execute(
+            "insert into mart.rejected_record values (?,?,?,?,?,?)", [feed, "ab" * 32, number, number, reason, raw]
+        )
+
+
+def write_generation(
+    root: Path,
+    generation: str = "20261112T090000-fixture",
+    as_of: datetime = AS_OF,
+    invented: bool = True,
+    empty: bool = False,
+) -> Path:
+    """Write one generation below `root`/published and make it current by an atomic swap; returns its folder."""
+    folder = root / "published" / generation
+    folder.mkdir(parents=True)
+    for role in ("steward", "duty", "analyst"):
+        with duckdb.connect(str(folder / f"{role}.duckdb")) as con:
+            con.execute(SCHEMA)
+            built = as_of + timedelta(minutes=4)
+            facts = [generation, as_of, as_of, built, "c0ffee" * 10 + "c0ff", 86, invented, "Europe/London"]
+            con.execute("insert into mart.publication values (?,?,?,?,?,?,?,?)", facts)
+            if not empty:
+                _fill_people(con, as_of)
+            _fill_feeds(con, as_of)
+            if role == "analyst":
+                con.execute("drop table mart.traveller_contact")
+            if role != "steward":
+                con.execute("drop table mart.rejected_record")
+            con.execute("checkpoint")
+    (root / "logs").mkdir(exist_ok=True)
+    pointer = root / "published" / f".current-{generation}"
+    pointer.symlink_to(generation)
+    pointer.replace(root / "published" / "current")
+    return folder
+
+
+if __name__ == "__main__":
+    import sys
+
+    print(write_generation(Path(sys.argv[1])))
