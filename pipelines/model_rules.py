@@ -57,7 +57,7 @@ def tables_read(sql: str, name: str) -> list[str]:
     return _tables(tree, name)
 
 
-def _parse(sql: str, name: str) -> exp.Expression:
+def _parse(sql: str, name: str) -> exp.Query:
     try:
         trees = [tree for tree in sqlglot.parse(sql, dialect="duckdb") if tree is not None]
     except SqlglotError as error:
@@ -70,7 +70,7 @@ def _parse(sql: str, name: str) -> exp.Expression:
     return trees[0]
 
 
-def _refuse(tree: exp.Expression, sql: str, name: str) -> None:
+def _refuse(tree: exp.Query, sql: str, name: str) -> None:
     for node in tree.walk():
         if isinstance(node, _ASIDE) and not isinstance(node, exp.Query):
             raise MusterError(f"{name} holds more than a SELECT ({node.key}); a model only reads.")
@@ -90,18 +90,18 @@ def _refuse(tree: exp.Expression, sql: str, name: str) -> None:
         raise MusterError(f"{name} uses '->', which DuckDB is giving up; write 'lambda x: …' or '->>'.")
 
 
-def _function_name(node: exp.Expression) -> str:
+def _function_name(node: exp.Expr) -> str:
     if isinstance(node, exp.Anonymous):
         return str(node.this).lower()
     return type(node).__name__.replace("ReadCSV", "read_csv").lower() if isinstance(node, exp.Func) else ""
 
 
-def _is_age_of_today(node: exp.Expression, called: str) -> bool:
+def _is_age_of_today(node: exp.Expr, called: str) -> bool:
     # age(x) of one argument counts from today.
     return called == "age" and len(node.args.get("expressions") or ()) == 1
 
 
-def _tables(tree: exp.Expression, name: str) -> list[str]:
+def _tables(tree: exp.Query, name: str) -> list[str]:
     named = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     found = set()
     for table in tree.find_all(exp.Table):

@@ -31,8 +31,11 @@ LAYERS = ("stage", "core", "mart")
 SOURCES = ("land", "reference")
 """Schemas made by code before any model runs."""
 
-MADE_BY_CODE = frozenset({"core.finding", "mart.publication"})
-"""Tables of a model layer that no SQL file makes: check results and the note of publication."""
+MADE_BY_CODE = frozenset({"core.finding", "core.pseudonym", "mart.publication"})
+"""Tables of a model layer that no SQL file makes: check results, keyed pseudonyms, the note of publication."""
+
+MADE_AFTER = {"core.pseudonym": "core.traveller_key"}
+"""Tables that code makes from a model's table, so that their readers wait for that model."""
 
 CACHE = PROJECT / "build" / "models.json"
 """What each SQL text reads, by digest: parsing costs ten times what reading does."""
@@ -207,7 +210,9 @@ def discover(root: Path = SQL) -> list[Model]:
     models: dict[str, Model] = {}
     for path in paths:
         layer = path.relative_to(root).parts[0]
-        model = Model(layer, path.stem, path, texts[path], reads[path], _twin(path))
+        behind = {MADE_AFTER[read] for read in reads[path] if read in MADE_AFTER}
+        depends_on = tuple(sorted({*reads[path], *behind}))
+        model = Model(layer, path.stem, path, texts[path], depends_on, _twin(path))
         if model.table in models:
             raise MusterError(f"{_shown(path)} and {_shown(models[model.table].path)} would make the same table.")
         models[model.table] = model

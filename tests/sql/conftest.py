@@ -29,6 +29,8 @@ from pipelines.settings import load_yaml
 HERE = Path(__file__).parent
 SCHEMAS = (*models.SOURCES, *models.LAYERS)
 
+PSEUDONYM = "core.pseudonym"
+
 PARAMETER = {
     "as_of": "2026-11-16 12:00:00",
     "known_at": "2026-11-16 12:00:00",
@@ -119,7 +121,7 @@ def real_reference() -> frozenset[str]:
 
     con = connection().cursor()
     con.execute("use real; create schema if not exists reference")
-    then = datetime.fromisoformat(str(PARAMETER["as_of"]))
+    then = datetime.fromisoformat(f"{PARAMETER['as_of']}+00:00")
     reference.load(con, Home(HERE / "none"), Settings(), then, then)
     found = con.execute("select table_name from duckdb_tables() where database_name = 'real'").fetchall()
     return frozenset(f"reference.{name}" for (name,) in found)
@@ -188,6 +190,14 @@ def load_parameter(con: duckdb.DuckDBPyConnection, folder: Path) -> None:
     con.execute(f"create table reference.parameter as select {columns}", values)
 
 
+def load_pseudonyms(con: duckdb.DuckDBPyConnection) -> None:
+    """Make core.pseudonym with readable ids: ``t_`` and the identity key, without the home's secret."""
+    con.execute(
+        f"create or replace table {PSEUDONYM} as "
+        "select traveller_key, 't_' || identity_key as traveller_id from core.traveller_key"
+    )
+
+
 def load_rest(con: duckdb.DuckDBPyConnection, sources: set[str]) -> None:
     """Make the sources that the case does not give: empty ones, or the real reference tables."""
     for table in sorted(sources):
@@ -218,8 +228,10 @@ def run_case(folder: Path) -> None:
     if "reference.parameter" not in {path.stem for path in inputs}:
         load_parameter(con, folder)
     made = {step.table for step in steps}
-    load_rest(con, {read for step in steps for read in step.depends_on} - given - made)
+    load_rest(con, {read for step in steps for read in step.depends_on} - given - made - {PSEUDONYM})
     for step in steps:
+        if PSEUDONYM in step.depends_on and PSEUDONYM not in given:
+            load_pseudonyms(con)
         try:
             con.execute(f"create table {step.table} as {step.sql}")
         except duckdb.Error as error:

@@ -1,0 +1,381 @@
+"""One run: land, reference, stage, core, mart, validate, publish, as plain functions in that order.
+
+Dagster calls these steps (pipelines/definitions.py); nothing here knows Dagster. A run is a pure function of the
+files received by ``known_at``, the configuration and ``as_of`` (F5). It writes one build file of its own, so any
+step may be repeated, and a failed run leaves the publication in force untouched.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import TYPE_CHECKING, Any
+
+from pipelines.errors import MusterError
+from pipelines.settings import Home, Settings, load_settings
+
+if TYPE_CHECKING:
+    import duckdb
+
+    from pipelines import validation
+    from pipelines.models import Model, ModelResult
+    from pipelines.publish import Publication
+
+Progress = Callable[[str], None]
+"""Told one short sentence after another while a run works; never a personal value."""
+
+STEPS = ("land", "reference", "stage", "core", "mart", "validate", "publish")
+
+
+@dataclass(frozen=True)
+class Timing:
+    """Wall seconds of one part of a step, with the rows it made where that is known."""
+
+    step: str
+    part: str
+    seconds: float
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What a finished run made."""
+
+    run_id: str
+    as_of: datetime
+    known_at: datetime
+    publication: Publication
+    findings: tuple[validation.Finding, ...]
+    check_count: int
+    timings: tuple[Timing, ...]
+    seconds: float
+
+
+@dataclass
+class _State:
+    con: duckdb.DuckDBPyConnection | None = None
+    done: list[str] = field(default_factory=list)
+    timings: list[Timing] = field(default_factory=list)
+    landed_files: int = 0
+    publication: Publication | None = None
+
+
+class Run:
+    """One run of a home, a context manager that holds the home's run lock and the build file.
+
+    ``reach(step)`` runs whatever steps are missing up to that one, so that a step asked for alone, as after a retry,
+    finds what it needs. ``as_of`` and ``known_at`` are aware instants; both default to the start of the build, which
+    is after landing, so that what this run lands is known to it.
+    """
+
+    def __init__(
+        self,
+        home: Home,
+        as_of: datetime | None = None,
+        known_at: datetime | None = None,
+        progress: Progress | None = None,
+        run_id: str | None = None,
+    ) -> None:
+        from pipelines import warehouse
+
+        self.home = home.require().prepare()
+        self.settings: Settings = load_settings(home)
+        self.contracts = _load_contracts(home, self.settings)
+        self.run_id = run_id or warehouse.new_run_id()
+        self.began = time.perf_counter()
+        self._as_of, self._known_at = as_of, known_at
+        self._started_at: datetime | None = None
+        self._progress = progress
+        self._state = _State()
+        self._stack = contextlib.ExitStack()
+        self._checks: dict[str, _Background] = {}
+        self.reports: dict[str, validation.Report] = {}
+
+    def __enter__(self) -> Run:
+        from pipelines import publish, validation
+        from pipelines.locking import run_lock
+
+        self._stack.enter_context(run_lock(self.home, on_wait=self._progress))
+        publish.clean_up(self.home, remove_builds=True)
+        validation.start_import()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for check in self._checks.values():
+            check.wait()
+        if self._state.con is not None:
+            self._state.con.close()
+            self._state.con = None
+        if "publish" in self._state.done:
+            _remove_build(self.home, self.run_id)
+        self._stack.close()
+
+    @property
+    def as_of(self) -> datetime:
+        """The instant asked about."""
+        return self._as_of or self._start()
+
+    @property
+    def known_at(self) -> datetime:
+        """Only files received by then count."""
+        return self._known_at or self._start()
+
+    @property
+    def timings(self) -> tuple[Timing, ...]:
+        """Where the time went so far."""
+        return tuple(self._state.timings)
+
+    @property
+    def publication(self) -> Publication:
+        """What the run published; only after its last step."""
+        assert self._state.publication is not None  # noqa: S101 (callers reach 'publish' first)
+        return self._state.publication
+
+    @property
+    def con(self) -> duckdb.DuckDBPyConnection:
+        """The one writable connection, to this run's build file."""
+        from pipelines import warehouse
+
+        if self._state.con is None:
+            self._state.con = warehouse.open_build(self.home, self.run_id)
+        return self._state.con
+
+    def _start(self) -> datetime:
+        if self._started_at is None:
+            self._started_at = datetime.now(UTC)
+        return self._started_at
+
+    def reach(self, step: str) -> None:
+        """Run the steps that are missing up to ``step``, each once, and the step itself."""
+        for name in STEPS[: STEPS.index(step) + 1]:
+            if name not in self._state.done:
+                with self._timed(name, "all"):
+                    getattr(self, f"_{name}")()
+                self._state.done.append(name)
+
+    def result(self) -> RunResult:
+        """The finished run, after ``reach("publish")``."""
+        return RunResult(
+            self.run_id,
+            self.as_of,
+            self.known_at,
+            self.publication,
+            tuple(finding for report in self.reports.values() for finding in report.findings),
+            sum(report.check_count for report in self.reports.values()),
+            self.timings,
+            time.perf_counter() - self.began,
+        )
+
+    def tell(self, message: str) -> None:
+        """Show progress, if anybody watches."""
+        if self._progress is not None:
+            self._progress(message)
+
+    @contextlib.contextmanager
+    def _timed(self, step: str, part: str) -> Iterator[None]:
+        began = time.perf_counter()
+        yield
+        self._state.timings.append(Timing(step, part, time.perf_counter() - began))
+
+    def _land(self) -> None:
+        from pipelines import landing
+
+        self.tell("Landing new files …")
+        with self._timed("land", "inbox"):
+            landed = landing.land_inbox(self.home, self.contracts, self._progress)
+        self._state.landed_files = len(landed)
+        with self._timed("land", "parse"):
+            landing.stage_files(self.home, self.contracts, self._progress)
+        with self._timed("land", "load"):
+            landing.load(self.con, self.home, self.settings, self.contracts, self.known_at)
+
+    def _reference(self) -> None:
+        from pipelines import reference
+
+        self.tell("Loading places, time zones and rating scales …")
+        reference.load(self.con, self.home, self.settings, self.as_of, self.known_at)
+
+    def models(self) -> list[Model]:
+        """Every model, in the order in which they are built."""
+        from pipelines import models
+
+        return models.discover()
+
+    def _build(self, layer: str, chosen: list[Model]) -> None:
+        from pipelines import models, validation
+
+        self.tell(f"Building {layer}: {len(chosen)} tables …")
+        validation.prepare_findings(self.con)
+        models.run(self.con, layer, self._after_model, models=chosen)
+
+    def _after_model(self, result: ModelResult) -> None:
+        from pipelines import privacy
+
+        layer, _, name = result.table.partition(".")
+        self._state.timings.append(Timing(layer, name, result.seconds, result.rows))
+        if result.table == "core.traveller_key":
+            with self._timed("core", "pseudonym"):
+                privacy.load_pseudonyms(self.con, self.home)
+
+    def _stage(self) -> None:
+        self._build("stage", [model for model in self.models() if model.layer == "stage"])
+        # The checks of feeds and stage tables run beside the SQL of the later layers.
+        self._checks["stage"] = _Background(self.con.cursor(), self.contracts, self.models(), "stage")
+
+    def _core(self) -> None:
+        self._build("core", [model for model in self.models() if model.layer == "core"])
+
+    def _mart(self) -> None:
+        late = self._late()
+        self._build("mart", [model for model in self.models() if model.layer == "mart" and model not in late])
+
+    def _late(self) -> list[Model]:
+        """The marts that tell of findings, so are built after the checks."""
+        tables = {"core.finding"}
+        late = []
+        for model in self.models():
+            if tables.intersection(model.depends_on):
+                tables.add(model.table)
+                late.append(model)
+        return late
+
+    def _validate(self) -> None:
+        from pipelines import validation
+
+        self.tell("Checking feeds and marts …")
+        early = self._checks["stage"].report()
+        late = self._late()
+        checked = [model for model in self.models() if model not in late]
+        self.reports = {"stage": early, "mart": validation.run(self.con, self.contracts, checked, "mart")}
+        validation.write_findings(self.con, "stage", early.findings)
+        for scope, report in self.reports.items():
+            self._state.timings += [
+                Timing("validate", f"{scope}: {part}", seconds) for part, seconds in report.seconds.items()
+            ]
+        if late:
+            self._build("mart", late)
+
+    def findings(self) -> list[validation.Finding]:
+        """What the checks of this run found, after ``reach("validate")``."""
+        return [finding for report in self.reports.values() for finding in report.findings]
+
+    def _publish(self) -> None:
+        from pipelines import publish, validation
+
+        validation.require_no_blocking(self.findings())
+        self.tell("Publishing …")
+        self._state.publication = publish.publish(self.home, self.con, self.run_id)
+        for part, seconds in self._state.publication.seconds.items():
+            self._state.timings.append(Timing("publish", part, seconds))
+
+
+class _Background:
+    """The checks of one scope in a thread of its own, on a cursor of the build's connection."""
+
+    def __init__(self, cursor: duckdb.DuckDBPyConnection, contracts: dict[str, Any], models: list[Model], scope: Any):
+        self._arguments = (cursor, contracts, models, scope)
+        self._report: validation.Report | None = None
+        self._error: BaseException | None = None
+        self._thread = threading.Thread(target=self._work, name=f"check-{scope}", daemon=True)
+        self._thread.start()
+
+    def _work(self) -> None:
+        from pipelines import validation
+
+        try:
+            self._report = validation.run(*self._arguments, write=False)
+        except BaseException as error:  # raised again where the report is asked for
+            self._error = error
+        finally:
+            self._arguments[0].close()
+
+    def wait(self) -> None:
+        """Wait for the checks to end, whatever came of them."""
+        self._thread.join()
+
+    def report(self) -> validation.Report:
+        """The report, or the error that ended the checks."""
+        self.wait()
+        if self._error is not None:
+            raise self._error
+        assert self._report is not None  # noqa: S101
+        return self._report
+
+
+def _load_contracts(home: Home, settings: Settings) -> dict[str, Any]:
+    from pipelines.contracts import load_contracts
+
+    return dict(load_contracts(home, settings))
+
+
+def _remove_build(home: Home, run_id: str) -> None:
+    # What a run built is published; the file itself would only hold personal data twice.
+    from pipelines import warehouse
+
+    path = warehouse.build_path(home, run_id)
+    for leftover in (path, path.with_name(f"{path.name}.wal")):
+        leftover.unlink(missing_ok=True)
+
+
+def run_plain(
+    home: Home,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+    progress: Progress | None = None,
+) -> RunResult:
+    """One run without Dagster: for tests and for programs that build many states of one home."""
+    with Run(home, as_of, known_at, progress) as run:
+        run.reach("publish")
+        return run.result()
+
+
+def run_pipeline(
+    home: Home,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+    progress: Progress | None = None,
+    verbose: bool = False,
+) -> RunResult:
+    """One run as Dagster's job ``muster_run``, in this process, recorded in the home's Dagster instance.
+
+    ``verbose`` tells where the time went at the end. Raises MusterError in one sentence: the run's own error, not
+    Dagster's account of it.
+    """
+    from pipelines.definitions import execute
+
+    result = execute(home, as_of, known_at, progress)
+    if verbose and progress is not None:
+        for line in timing_lines(result.timings):
+            progress(line)
+    return result
+
+
+def timing_lines(timings: tuple[Timing, ...] | list[Timing], least_seconds: float = 0.05) -> list[str]:
+    """Where the time went, as lines: each step, and below it the parts that took a twentieth of a second or more."""
+    lines = []
+    for step in (timing for timing in timings if timing.part == "all"):
+        lines.append(f"{step.step:<12}{step.seconds:8.2f} s")
+        parts = [part for part in timings if part.step == step.step and part.part != "all"]
+        for part in sorted(parts, key=lambda timing: -timing.seconds):
+            if part.seconds >= least_seconds:
+                rows = f"{part.rows:>12,} rows" if part.rows is not None else ""
+                lines.append(f"    {part.part:<32}{part.seconds:6.2f} s{rows}")
+    return lines
+
+
+def parse_instant(text: str, name: str) -> datetime:
+    """An ISO 8601 instant as an aware datetime; without an offset it is UTC. Raises MusterError naming the option."""
+    try:
+        moment = datetime.fromisoformat(text.strip())
+    except ValueError as error:
+        raise MusterError(
+            f"{name} is no instant; write it as 2026-11-16 or 2026-11-16T09:00:00Z, in UTC unless an offset is given."
+        ) from error
+    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -1,0 +1,351 @@
+"""Checks of feeds and marts: declared once in contracts and twins, run by Great Expectations inside DuckDB.
+
+Great Expectations answers each expectation with true or false alone (its fuller results hold values, so e-mail
+addresses); the rows that fail are counted by SQL of our own. Invariants across tables are files in ``sql/checks``.
+No result, message or event holds a value of any row.
+"""
+
+from __future__ import annotations
+
+import re
+import threading
+import time
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from pipelines import models as sql_models
+from pipelines.errors import MusterError
+from pipelines.models import Check, Model
+from pipelines.settings import SQL
+
+Scope = Literal["stage", "mart"]
+
+_LAYERS: dict[Scope, tuple[str, ...]] = {"stage": ("stage",), "mart": ("core", "mart")}
+
+
+class BlockingCheckFailed(MusterError):  # noqa: N818 (named for what happened, as users read it)
+    """A blocking check failed, so nothing new is published and the last publication stays in force."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One row of ``core.finding``: a check that does not hold, how badly, and how many rows it concerns."""
+
+    check_name: str
+    severity: str
+    table_name: str
+    failing_rows: int
+    message: str
+
+
+@dataclass(frozen=True)
+class Expectations:
+    """The checks of one table, or of the rows of one feed in it."""
+
+    table: str
+    checks: tuple[Check, ...]
+    feed: str | None = None
+
+    @property
+    def label(self) -> str:
+        """The table, with the feed where only its rows are meant."""
+        return f"{self.table} ({self.feed})" if self.feed else self.table
+
+
+@dataclass(frozen=True)
+class SqlCheck:
+    """A file of ``sql/checks``: the rows it returns are failures."""
+
+    name: str
+    title: str
+    severity: str
+    sql: str
+    table: str
+
+
+@dataclass
+class Report:
+    """What one validation did: findings, the number of checks that ran, wall seconds by part."""
+
+    findings: list[Finding] = field(default_factory=list)
+    check_count: int = 0
+    seconds: dict[str, float] = field(default_factory=dict)
+
+
+_importer: threading.Thread | None = None
+_importer_lock = threading.Lock()
+
+
+def start_import() -> None:
+    """Begin importing Great Expectations in a thread: it costs seconds, and DuckDB leaves Python free meanwhile."""
+    global _importer
+    with _importer_lock:
+        if _importer is None:
+            _importer = threading.Thread(target=_import, name="import-expectations", daemon=True)
+            _importer.start()
+
+
+def _import() -> None:
+    from pipelines.validation import expectations  # noqa: F401
+
+
+def declared(contracts: Mapping[str, Any], models: Iterable[Model], scope: Scope) -> list[Expectations]:
+    """The expectations of a scope: of feeds and stage tables, or of core and mart tables, by table."""
+    found = []
+    if scope == "stage":
+        for name, contract in sorted(contracts.items()):
+            checks = _single(_as_check(item) for item in contract.expectations())
+            if checks:
+                found.append(Expectations(f"land.{contract.table}", checks, name))
+    for model in models:
+        if model.layer in _LAYERS[scope]:
+            checks = _single((*key_checks(model.twin.key), *model.twin.checks))
+            if checks:
+                found.append(Expectations(model.table, checks))
+    return found
+
+
+def _single(checks: Iterable[Check]) -> tuple[Check, ...]:
+    """The checks with one column each, but for keys: a finding then says which column it is."""
+    found: list[Check] = []
+    for check in checks:
+        if check.check == "unique" or len(check.columns) < 2:
+            found.append(check)
+        else:
+            found += [check.model_copy(update={"column": name, "columns": ()}) for name in columns_of(check)]
+    return tuple(dict.fromkeys(found))
+
+
+def _as_check(item: Any) -> Check:
+    if isinstance(item, Check):
+        return item
+    return Check(**(item if isinstance(item, Mapping) else item.model_dump(exclude_none=True)))
+
+
+def key_checks(key: Sequence[str]) -> tuple[Check, ...]:
+    """What a key implies: its columns are never NULL, and together they occur once."""
+    if not key:
+        return ()
+    return Check(check="not_null", columns=tuple(key)), Check(check="unique", columns=tuple(key))
+
+
+def sql_checks(root: Path = SQL) -> list[SqlCheck]:
+    """The invariants of ``sql/checks``; raises MusterError where a header line is missing or wrong."""
+    found = []
+    for path in sorted((root / "checks").glob("*.sql")):
+        text = path.read_text(encoding="utf-8").strip().rstrip(";")
+        header = _header(text)
+        if not header.get("title") or header.get("severity") not in ("blocking", "warning"):
+            raise MusterError(
+                f"sql/checks/{path.name} needs the lines '-- title: …' and '-- severity: blocking|warning'."
+            )
+        # The table that a finding is filed under is the first one the file names.
+        table = re.search(r"\b(?:from|join)\s+((?:land|stage|core|mart)\.\w+)", text)
+        found.append(SqlCheck(path.stem, header["title"], header["severity"], text, table[1] if table else "mart"))
+    return found
+
+
+def _header(text: str) -> dict[str, str]:
+    entries = {}
+    for line in text.splitlines():
+        if not line.startswith("--"):
+            break
+        name, colon, value = line.removeprefix("--").partition(":")
+        if colon:
+            entries[name.strip()] = value.strip()
+    return entries
+
+
+def validate(
+    con: duckdb.DuckDBPyConnection, contracts: Mapping[str, Any], models: Sequence[Model], scope: Scope
+) -> list[Finding]:
+    """Run the checks of a scope and write what does not hold to ``core.finding``; returns those findings.
+
+    A repeated validation replaces the findings of its scope. It does not stop the run: see :func:`require_no_blocking`.
+    """
+    return run(con, contracts, models, scope).findings
+
+
+def run(
+    con: duckdb.DuckDBPyConnection,
+    contracts: Mapping[str, Any],
+    models: Sequence[Model],
+    scope: Scope,
+    *,
+    write: bool = True,
+) -> Report:
+    """As :func:`validate`, with the number of checks and where the time went.
+
+    ``write=False`` leaves ``core.finding`` alone, for a caller that runs this beside the writing of other tables.
+    """
+    report = Report()
+    began = time.perf_counter()
+    parts = [part for part in declared(contracts, models, scope) if _exists(con, part.table)]
+    if scope == "mart":
+        _run_sql_checks(con, sql_checks(), report)
+    report.seconds["sql checks"] = time.perf_counter() - began
+    began = time.perf_counter()
+    start_import()
+    if _importer is not None:
+        _importer.join()
+    from pipelines.validation import expectations
+
+    report.seconds["import"] = time.perf_counter() - began
+    began = time.perf_counter()
+    with expectations.Validator(con) as validator:
+        for part in parts:
+            _run_expectations(con, validator.failing(part), part, report)
+    report.seconds["expectations"] = time.perf_counter() - began
+    if write:
+        write_findings(con, scope, report.findings)
+    return report
+
+
+def _exists(con: duckdb.DuckDBPyConnection, table: str) -> bool:
+    schema, _, name = table.partition(".")
+    row = con.execute(
+        "select count(*) from duckdb_tables() where schema_name = ? and table_name = ? "
+        "and database_name = current_database()",
+        [schema, name],
+    ).fetchone()
+    return bool(row and row[0])
+
+
+def _run_expectations(
+    con: duckdb.DuckDBPyConnection, failing: Sequence[Check], part: Expectations, report: Report
+) -> None:
+    report.check_count += len(part.checks)
+    for check in failing:
+        count = count_failing(con, part, check)
+        report.findings.append(
+            Finding(check_name(check), check.severity, part.label, count, describe(check, part.label, count))
+        )
+
+
+def _run_sql_checks(con: duckdb.DuckDBPyConnection, checks: Iterable[SqlCheck], report: Report) -> None:
+    for check in checks:
+        report.check_count += 1
+        try:
+            row = con.execute(f"select count(*) from (\n{check.sql}\n)").fetchone()
+        except duckdb.Error as error:
+            reason = sql_models.describe_database_error(error)
+            raise MusterError(f"The check sql/checks/{check.name}.sql failed to run: {reason}") from error
+        count = row[0] if row else 0
+        if count:
+            rows = "1 row breaks" if count == 1 else f"{count:,} rows break"
+            message = f"{rows} the rule: {check.title.rstrip('.')}."
+            report.findings.append(Finding(check.name, check.severity, check.table, count, message))
+
+
+def check_name(check: Check) -> str:
+    """The short name of an expectation, such as ``not_null(traveller_id)``."""
+    return f"{check.check}({', '.join(columns_of(check))})"
+
+
+def columns_of(check: Check) -> tuple[str, ...]:
+    """The columns that a check names, whether one or several."""
+    return ((check.column,) if check.column else ()) + check.columns
+
+
+def describe(check: Check, label: str, count: int) -> str:
+    """A failing check in words; names columns and declared limits, never a value of a row."""
+    names = ", ".join(columns_of(check))
+    rows = "1 row" if count == 1 else f"{count:,} rows"
+    if check.check == "row_count_min":
+        return f"{label}: {rows} fewer than the {check.minimum:g} it must have."
+    problem = {
+        "not_null": "is empty",
+        "unique": "occurs more than once,",
+        "in_set": "is outside its declared list",
+        "between": f"is outside {_limits(check)}",
+        "regex": "is not of its declared form",
+    }[check.check]
+    return f"{label}: {names} {problem} in {rows}."
+
+
+def _limits(check: Check) -> str:
+    ends = [f"{end:g}" if isinstance(end, int | float) else str(end) for end in (check.minimum, check.maximum)]
+    if check.minimum is None:
+        return f"at most {ends[1]}"
+    return f"at least {ends[0]}" if check.maximum is None else f"{ends[0]} to {ends[1]}"
+
+
+def failing_condition(check: Check) -> str:
+    """The SQL condition that holds for the rows that break a check of single columns."""
+    return " or ".join(_column_condition(check, f'"{name}"') for name in columns_of(check))
+
+
+def _column_condition(check: Check, column: str) -> str:
+    if check.check == "not_null":
+        return f"{column} is null"
+    if check.check == "in_set":
+        return f"{column} not in ({', '.join(_literal(value) for value in check.values)})"
+    if check.check == "regex":
+        return f"not regexp_matches({column}, {_literal(check.pattern)})"
+    limits = []
+    if check.minimum is not None:
+        limits.append(f"{column} < {_literal(check.minimum)}")
+    if check.maximum is not None:
+        limits.append(f"{column} > {_literal(check.maximum)}")
+    return " or ".join(limits) or "false"
+
+
+def _literal(value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, int | float):
+        return repr(value)
+    return "'" + str(value).replace("'", "''") + "'"
+
+
+def count_failing(con: duckdb.DuckDBPyConnection, part: Expectations, check: Check) -> int:
+    """The rows that break a check, counted by SQL of our own; at least 1, because the check is known to fail."""
+    where = f" where feed = {_literal(part.feed)}" if part.feed else ""
+    source = f"(select * from {part.table}{where})"
+    if check.check == "row_count_min":
+        sql = f"select {_literal(check.minimum)} - count(*) from {source}"
+    elif check.check == "unique":
+        names = ", ".join(f'"{name}"' for name in columns_of(check))
+        known = " and ".join(f'"{name}" is not null' for name in columns_of(check))
+        sql = (
+            f"select sum(copies) from (select count(*) as copies from {source} where {known} "
+            f"group by {names} having count(*) > 1)"
+        )
+    else:
+        sql = f"select count(*) from {source} where {failing_condition(check)}"
+    row = con.execute(sql).fetchone()
+    return max(1, int(row[0] or 0)) if row else 1
+
+
+def prepare_findings(con: duckdb.DuckDBPyConnection) -> None:
+    """Make ``core.finding``, empty where it is not there yet: models may read it before any check ran."""
+    con.execute("create schema if not exists core")
+    con.execute(
+        "create table if not exists core.finding (check_name varchar, severity varchar, table_name varchar, "
+        "failing_rows bigint, message varchar, check_scope varchar)"
+    )
+
+
+def write_findings(con: duckdb.DuckDBPyConnection, scope: str, findings: Iterable[Finding]) -> None:
+    """Replace the findings of one scope in ``core.finding``."""
+    prepare_findings(con)
+    con.execute("delete from core.finding where check_scope = ?", [scope])
+    rows = [[f.check_name, f.severity, f.table_name, f.failing_rows, f.message, scope] for f in findings]
+    if rows:
+        con.executemany("insert into core.finding values (?, ?, ?, ?, ?, ?)", rows)
+
+
+def require_no_blocking(findings: Iterable[Finding]) -> None:
+    """Raise BlockingCheckFailed if a blocking check is among the findings, naming the first and how many there are."""
+    blocking = [finding for finding in findings if finding.severity == "blocking"]
+    if not blocking:
+        return
+    first = blocking[0]
+    others = f" {len(blocking) - 1} more blocking checks failed." if len(blocking) > 1 else ""
+    raise BlockingCheckFailed(
+        f"The check {first.check_name} failed: {first.message}{others} Nothing was published; the last publication stays in force."
+    )
