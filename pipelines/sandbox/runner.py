@@ -64,7 +64,7 @@ def run_query(
             check=False,
         )
     except subprocess.TimeoutExpired:
-        raise MusterError(f"The query took longer than {limits.seconds:g} seconds and was stopped.") from None
+        raise MusterError(f"The query took longer than {limits.seconds:g} s and was stopped.") from None
     try:
         answer = json.loads(done.stdout)
     except ValueError:

@@ -67,6 +67,9 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         missing = [name for name in wanted if name not in given]
         if missing:
             return {"error": f"The query needs --param {missing[0]}=…", "is_usage": True}
+        unknown = [name for name in given if name not in wanted]
+        if unknown:
+            return {"error": f"The query has no parameter ${unknown[0]}.", "is_usage": True}
         cursor = con.execute(request["sql"], {name: given[name] for name in wanted} or None)
         rows = cursor.fetchmany(row_limit + 1)
         columns = [item[0] for item in cursor.description or []]

@@ -1,0 +1,256 @@
+"""The ``muster`` command: names and options; what each command does is in :mod:`pipelines.commands`.
+
+Nothing heavy is imported here, so that ``muster --help`` answers at once. Exit codes: 0 success, 2 wrong use,
+1 failure with one clear sentence on standard error.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from pipelines.errors import MusterError, UsageError
+
+app = typer.Typer(
+    name="muster",
+    help="Who is where, at what risk, and do we know about it?",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+INSTANT = "ISO 8601, such as 2026-11-22T08:00Z; without an offset it is office time, a date alone its midnight"
+
+HomeOption = Annotated[
+    Path | None, typer.Option("--home", metavar="DIR", help="the office's folder [MUSTER_HOME, else data/]")
+]
+FormatOption = Annotated[str, typer.Option("--format", metavar="table|csv|json", help="how rows are printed")]
+VerboseOption = Annotated[bool, typer.Option("--verbose", help="details: where time goes, and the trace of a defect")]
+RoleOption = Annotated[str, typer.Option("--role", metavar="analyst|duty|steward", help="whose file is read")]
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        from importlib.metadata import version
+
+        print(f"muster {version('muster')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _root(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="print the version and stop")
+    ] = False,
+) -> None:
+    pass
+
+
+@app.command()
+def demo(home: HomeOption = None, verbose: VerboseOption = False) -> None:
+    """Make a demo office in an empty home and run it."""
+    from pipelines.commands import pipeline
+
+    pipeline.make_demo(_home(home), verbose)
+
+
+@app.command()
+def run(
+    home: HomeOption = None,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="T", help=f"the instant asked about; {INSTANT}")
+    ] = None,
+    known_at: Annotated[
+        str | None, typer.Option("--known-at", metavar="T", help="use only files received by then [now]")
+    ] = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Land the inbox, build, check and publish."""
+    from pipelines.commands import pipeline
+
+    pipeline.run(_home(home), as_of, known_at, verbose)
+
+
+@app.command()
+def who(
+    home: HomeOption = None,
+    at: Annotated[str | None, typer.Option("--at", metavar="T", help=f"the instant [as_of]; {INSTANT}")] = None,
+    from_: Annotated[str | None, typer.Option("--from", metavar="T", help="start of a period, with --to")] = None,
+    to: Annotated[str | None, typer.Option("--to", metavar="T", help="end of the period")] = None,
+    min_level: Annotated[
+        int | None, typer.Option("--min-level", metavar="1-5", help="this risk level or higher, or not known")
+    ] = None,
+    country: Annotated[str | None, typer.Option("--country", metavar="CC", help="ISO code, such as KE")] = None,
+    near: Annotated[str | None, typer.Option("--near", metavar="LAT,LON,KM", help="within a circle")] = None,
+    include: Annotated[
+        str | None, typer.Option("--include", metavar="LIST", help="also list transit, en_route, home")
+    ] = None,
+    role: RoleOption = "duty",
+    output_format: FormatOption = "table",
+    verbose: VerboseOption = False,
+) -> None:
+    """List who is, was or will be there.
+
+    One row is one traveller at one place. A level that is not known passes every --min-level. Every look at names
+    is written to the access log before anything is shown.
+    """
+    from pipelines.commands import look
+
+    options = look.WhoOptions(at, from_, to, min_level, country, near, include)
+    look.show_who(_home(home), role, options, output_format)
+
+
+@app.command()
+def sql(
+    query: Annotated[
+        str | None, typer.Argument(metavar="['SELECT …']", help="one SELECT; - reads it from input")
+    ] = None,
+    file: Annotated[Path | None, typer.Option("--file", metavar="F", help="read the SELECT from a file")] = None,
+    name: Annotated[str | None, typer.Option("--query", metavar="NAME", help="a saved query of sql/queries")] = None,
+    param: Annotated[
+        list[str] | None, typer.Option("--param", metavar="K=V", help="a value for $K in the query; repeatable")
+    ] = None,
+    home: HomeOption = None,
+    role: RoleOption = "analyst",
+    seconds: Annotated[float, typer.Option("--seconds", min=0.1, max=3600, help="stop the query after this long")] = 30,
+    output_format: FormatOption = "table",
+    verbose: VerboseOption = False,
+) -> None:
+    """Ask the published tables in SQL, read-only.
+
+    Without a query the saved ones are listed. The first 10,000 rows are shown.
+    """
+    from pipelines.commands import ask
+
+    ask.run_sql(_home(home), ask.SqlOptions(query, file, name, tuple(param or ()), role, seconds), output_format)
+
+
+@app.command()
+def serve(
+    home: HomeOption = None,
+    port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="[8501, or the next free one]")] = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Serve the dashboard, on this machine alone."""
+    from pipelines.commands import serving
+
+    serving.serve(_home(home), port)
+
+
+@app.command()
+def feeds(
+    home: HomeOption = None,
+    release: Annotated[
+        str | None,
+        typer.Option("--release", metavar="SHA", help="accept a held file (its SHA-256, or the start of it)"),
+    ] = None,
+    output_format: FormatOption = "table",
+    verbose: VerboseOption = False,
+) -> None:
+    """List every file and the account of its records."""
+    from pipelines.commands import accounts
+
+    accounts.show_feeds(_home(home), release, output_format)
+
+
+@app.command()
+def generate(
+    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="an empty or new folder")],
+    trips: Annotated[int, typer.Option("--trips", min=1, max=100_000_000, help="how many trips")] = 10_000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="the same seed gives the same files")] = 1,
+    as_of: Annotated[
+        str | None, typer.Option("--as-of", metavar="T", help=f"around this instant [now]; {INSTANT}")
+    ] = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Make synthetic feeds of any size, with a truth file."""
+    from pipelines.commands import pipeline
+
+    pipeline.generate_feeds(out, trips, seed, as_of)
+
+
+@app.command("check-config")
+def check_config(
+    home: HomeOption = None, output_format: FormatOption = "table", verbose: VerboseOption = False
+) -> None:
+    """Validate settings, contracts and permissions."""
+    from pipelines.commands import configuration
+
+    configuration.check(_home(home), output_format)
+
+
+def _home(given: Path | None):  # type: ignore[no-untyped-def]  # Home would load pydantic for --help
+    from pipelines.settings import Home, default_home
+
+    return Home(given or default_home())
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Run the command line and exit with its code."""
+    sys.exit(execute(sys.argv[1:] if arguments is None else arguments))
+
+
+def execute(arguments: list[str]) -> int:
+    """Run one command and return its exit code; failures are printed as one sentence, never as a trace."""
+    os.umask(0o077)
+    try:
+        result = app(args=arguments, prog_name="muster", standalone_mode=False)
+        sys.stdout.flush()
+        return result if isinstance(result, int) else 0
+    except KeyboardInterrupt:
+        return _fail("Stopped.", 130)
+    except BrokenPipeError:
+        # The reader of a pipe (head, less) has left: nothing more to say, and nothing to say it to.
+        with contextlib.suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except UsageError as error:
+        return _fail(str(error), 2)
+    except MusterError as error:
+        return _fail(str(error), 1)
+    except Exception as error:
+        if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # typer's own: wrong use
+            return _fail(_usage(error, arguments), int(error.exit_code))
+        if type(error).__name__ == "Abort":
+            return _fail("Stopped.", 130)
+        if "--verbose" in arguments:
+            raise
+        return _fail(_describe(error), 1)
+
+
+def _fail(message: str, code: int) -> int:
+    print(message, file=sys.stderr)
+    return code
+
+
+def _usage(error: Exception, arguments: list[str]) -> str:
+    """The message of typer for wrong use, and where to read what is right."""
+    message = error.format_message().rstrip(".")  # type: ignore[attr-defined]
+    if type(error).__name__ == "NoArgsIsHelpError":
+        return message
+    known = {info.name or info.callback.__name__ for info in app.registered_commands if info.callback}
+    command = next((f" {word}" for word in arguments if word in known), "")
+    return f"{message}. 'muster{command} --help' shows how."
+
+
+def _describe(error: Exception) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return f"The disk is full ({error.filename or 'no file named'}); free some space and try again."
+    if isinstance(error, PermissionError):
+        return f"Permission denied: {error.filename}; make it readable and writable for your account."
+    if type(error).__module__.partition(".")[0] in ("duckdb", "_duckdb") and "No space left" in str(error):
+        return "The disk is full; free some space and try again. What was published stays in force."
+    # The text of an unexpected error may hold a value from a file, so only its kind is shown.
+    return f"Muster stopped on a defect of its own ({type(error).__name__}); run with --verbose for details."
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""What the commands do; :mod:`pipelines.cli` holds their names and options."""

@@ -1,0 +1,89 @@
+"""``muster check-config``: everything that can be known to be wrong before a run, in one list."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from pipelines.commands.serving import ADDRESS
+from pipelines.errors import MusterError
+from pipelines.privacy import SECRET_BYTES, secret_path
+from pipelines.settings import Home, load_settings
+from pipelines.tables import print_rows
+
+_SHOWN_PATHS = 3
+
+
+def check(home: Home, output_format: str) -> None:
+    """Print one line a check; raises MusterError after the list if any failed."""
+    home.require()
+    rows = [
+        ("settings", *_outcome(lambda: _settings(home))),
+        ("contracts", *_outcome(lambda: _contracts(home))),
+        ("permissions", *_outcome(lambda: _permissions(home))),
+        ("secret", *_outcome(lambda: _secret(home))),
+        ("access log", *_outcome(lambda: _access_log(home))),
+        ("address", "ok", f"the dashboard listens on {ADDRESS} alone"),
+    ]
+    print_rows(("check", "result", "detail"), rows, output_format)
+    failed = [name for name, result, _ in rows if result != "ok"]
+    if failed:
+        raise MusterError(f"The configuration of {home.root} is not in order: {', '.join(failed)}.")
+
+
+def _outcome(run: Callable[[], str]) -> tuple[str, str]:
+    try:
+        return "ok", run()
+    except MusterError as error:
+        return "failed", str(error)
+
+
+def _settings(home: Home) -> str:
+    load_settings(home)
+    return str(home.settings_file) if home.settings_file.exists() else "no muster.yml: the defaults hold"
+
+
+def _contracts(home: Home) -> str:
+    from pipelines.contracts import load_contracts
+
+    contracts = load_contracts(home, load_settings(home))
+    return f"{len(contracts)} feeds: {', '.join(sorted(contracts))}"
+
+
+def _permissions(home: Home) -> str:
+    """Folders and files of the home are for its owner alone; the inbox may be written by whoever delivers."""
+    open_paths = [path for path in _private_paths(home) if path.lstat().st_mode & 0o077 and not path.is_symlink()]
+    if open_paths:
+        shown = ", ".join(str(path.relative_to(home.root)) or "." for path in open_paths[:_SHOWN_PATHS])
+        more = f" and {len(open_paths) - _SHOWN_PATHS} more" if len(open_paths) > _SHOWN_PATHS else ""
+        raise MusterError(f"others may read {shown}{more}; run: chmod -R go= '{home.root}'")
+    return "for the owner alone"
+
+
+def _private_paths(home: Home) -> Iterator[Path]:
+    yield home.root
+    for folder in (home.landing, home.warehouse, home.published, home.reports, home.decisions, home.logs):
+        for parent, _, names in os.walk(folder):
+            yield Path(parent)
+            yield from (Path(parent, name) for name in names)
+    if secret_path(home).exists():
+        yield secret_path(home)
+
+
+def _secret(home: Home) -> str:
+    path = secret_path(home)
+    if not path.exists():
+        return "none yet; the first run makes it"
+    if path.stat().st_size != SECRET_BYTES:
+        raise MusterError(f"{path} is damaged; restore it from a backup")
+    return str(path)
+
+
+def _access_log(home: Home) -> str:
+    from pipelines.access_log import broken_lines, log_path
+
+    broken = broken_lines(home)
+    if broken:
+        raise MusterError(f"{log_path(home)} was changed: the chain breaks at line {broken[0]}")
+    return "its chain holds" if log_path(home).exists() else "no look at names yet"

@@ -1,0 +1,35 @@
+"""Instants as people write them, turned into naive UTC."""
+
+from __future__ import annotations
+
+import datetime
+import zoneinfo
+
+from pipelines.errors import UsageError
+
+EXAMPLE = "2026-11-22T08:00Z or 2026-11-22 or '2026-11-22 09:30'"
+
+
+def parse_instant(text: str, timezone: str, option: str) -> datetime.datetime:
+    """An ISO 8601 instant as naive UTC; without an offset it is wall-clock time in ``timezone``.
+
+    A time that the clocks show twice is the earlier one, a time they skip moves forward by the gap (S1).
+    ``option`` names the option in the UsageError for text that is no instant.
+    """
+    if text.strip().lower() == "now":
+        return now()
+    try:
+        moment = datetime.datetime.fromisoformat(text.strip())
+    except ValueError:
+        raise UsageError(f"{option} '{text}' is no instant; write it like {EXAMPLE}.") from None
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=zoneinfo.ZoneInfo(timezone), fold=0)
+    try:
+        return moment.astimezone(datetime.UTC).replace(tzinfo=None)
+    except OverflowError:
+        raise UsageError(f"{option} '{text}' is outside the calendar.") from None
+
+
+def now() -> datetime.datetime:
+    """The present instant as naive UTC, to the second."""
+    return datetime.datetime.now(datetime.UTC).replace(tzinfo=None, microsecond=0)

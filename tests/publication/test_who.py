@@ -1,0 +1,125 @@
+from __future__ import annotations
+
+import datetime
+import json
+
+import pytest
+
+from pipelines.access_log import broken_lines, log_path
+from pipelines.errors import MusterError, UsageError
+from pipelines.settings import Home
+from pipelines.who import Answer, Near, Question, who
+
+
+def instant(text: str) -> datetime.datetime:
+    return datetime.datetime.fromisoformat(text)
+
+
+def ids(answer: Answer) -> list[str]:
+    return [row[answer.columns.index("traveller_id")] for row in answer.rows]
+
+
+def column(answer: Answer, name: str) -> list:
+    return [row[answer.columns.index(name)] for row in answer.rows]
+
+
+def test_now_lists_extreme_first_and_unknown_last(published: Home) -> None:
+    answer = who(published, "duty", Question())
+    assert ids(answer) == ["t_cat", "t_ann", "t_bob"]
+    assert column(answer, "risk_level") == [5, 3, None]
+    assert column(answer, "full_name") == ["Name of t_cat", "Name of t_ann", "Name of t_bob"]
+    assert column(answer, "until_at") == [None, instant("2026-11-25"), instant("2026-11-30")]
+
+
+def test_notes_say_what_is_not_known_overdue_left_out_invented_and_stale(published: Home) -> None:
+    notes = " ".join(who(published, "analyst", Question()).notes)
+    for part in ("not known is not low", "1 traveller overdue", "1 in transit", "INVENTED", "'bookings' is stale"):
+        assert part in notes
+    assert "'people'" not in notes
+
+
+def test_unknown_level_passes_every_minimum(published: Home) -> None:
+    assert ids(who(published, "analyst", Question(min_level=5))) == ["t_cat", "t_bob"]
+
+
+def test_include_adds_transit_and_home(published: Home) -> None:
+    assert "t_eve" in ids(who(published, "analyst", Question(include=("transit",))))
+    answer = who(published, "analyst", Question(include=("home",)))
+    assert ids(answer)[-1] == "t_gus"
+    assert "home" in column(answer, "rating_status")[-1]
+
+
+def test_country_filter_counts_what_it_cannot_judge(published: Home) -> None:
+    answer = who(published, "analyst", Question(country_code="ke"))
+    assert ids(answer) == ["t_ann"]
+    assert any("could not be compared" in note for note in answer.notes)
+
+
+def test_near_a_point(published: Home) -> None:
+    assert ids(who(published, "analyst", Question(near=Near(-1.3, 36.8, 10)))) == ["t_ann"]
+    assert ids(who(published, "analyst", Question(near=Near(-1.3, 38.8, 10)))) == []
+
+
+@pytest.mark.parametrize(
+    ("at", "expected"),
+    [
+        ("2025-11-22", [("t_dan", 3)]),  # the past
+        ("2026-11-23", [("t_cat", 5), ("t_ann", 4), ("t_bob", None)]),  # the bound of two pieces belongs to the later
+        ("2026-11-25", [("t_cat", 5), ("t_bob", None)]),  # half-open: gone at its end
+        ("2026-12-22", [("t_cat", 5), ("t_fay", 2)]),  # planned; and an open stay is still open
+    ],
+)
+def test_other_instants(published: Home, at: str, expected: list[tuple[str, int | None]]) -> None:
+    answer = who(published, "analyst", Question(at=instant(at)))
+    assert list(zip(ids(answer), column(answer, "risk_level"), strict=True)) == expected
+
+
+def test_a_period_takes_the_highest_level_in_it(published: Home) -> None:
+    answer = who(published, "analyst", Question(from_at=instant("2026-11-22"), to_at=instant("2026-11-24")))
+    levels = dict(zip(ids(answer), column(answer, "risk_level"), strict=True))
+    assert levels == {"t_cat": 5, "t_ann": 4, "t_bob": None}
+
+
+def test_a_look_at_names_is_logged_before_it_is_shown(published: Home) -> None:
+    who(published, "analyst", Question())
+    assert not log_path(published).exists()
+    who(published, "duty", Question(country_code="KE"))
+    who(published, "steward", Question())
+    lines = [json.loads(line) for line in log_path(published).read_text().splitlines()]
+    assert [line["traveller_ids"] for line in lines] == [["t_ann"], ["t_ann", "t_bob", "t_cat"]]
+    assert "Name of" not in log_path(published).read_text()
+    assert oct(log_path(published).stat().st_mode & 0o777) == "0o600"
+    assert broken_lines(published) == []
+
+
+def test_a_changed_line_breaks_the_chain(published: Home) -> None:
+    for _ in range(3):
+        who(published, "duty", Question())
+    path = log_path(published)
+    path.write_text(path.read_text().replace('"duty"', '"none"', 1))
+    assert broken_lines(published) == [2]
+    path.write_text("\n".join(path.read_text().splitlines()[1:]) + "\n")
+    assert 1 in broken_lines(published)
+
+
+def test_without_a_log_no_names_are_shown(published: Home) -> None:
+    log_path(published).mkdir(parents=True)
+    with pytest.raises(MusterError, match="no names are shown"):
+        who(published, "duty", Question())
+    assert ids(who(published, "analyst", Question()))
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        Question(from_at=instant("2026-11-22")),
+        Question(from_at=instant("2026-11-22"), to_at=instant("2026-11-22")),
+        Question(at=instant("2026-11-22"), from_at=instant("2026-11-22"), to_at=instant("2026-11-23")),
+        Question(min_level=6),
+        Question(country_code="Kenya"),
+        Question(include=("cruise",)),
+    ],
+)
+def test_contradictory_questions_are_wrong_use(published: Home, question: Question) -> None:
+    with pytest.raises(UsageError):
+        who(published, "duty", question)
