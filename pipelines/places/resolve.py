@@ -1,0 +1,72 @@
+"""Resolves texts outside a run, by the run's own models: for tests, and to explain one text."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.places.reference import load_reference
+from pipelines.settings import SQL, Home
+
+MODELS = ("place_text", "place_span", "place_hit", "place_atom", "place_candidate", "place_match", "place")
+"""The models of places in their order."""
+
+_TEXT = pa.schema([(name, pa.string()) for name in ("place_text", "country_hint", "region_hint", "text_kind")])
+
+
+@dataclass(frozen=True)
+class Match:
+    """One place that a text may mean; place_name and the columns after it are of ``core.place``."""
+
+    place_text: str | None
+    country_hint: str | None
+    candidate_number: int
+    candidate_count: int
+    place_id: str
+    place_status: str
+    match_score: float
+    match_method: str
+    place_type: str
+    place_name: str
+    country_code: str | None
+    region_code: str | None
+
+
+def run_models(con: duckdb.DuckDBPyConnection) -> None:
+    """Make the place tables of schema ``core`` from ``stage.place_text`` and ``reference``."""
+    con.execute("create schema if not exists core")
+    for model in MODELS:
+        query = (SQL / "core" / f"{model}.sql").read_text(encoding="utf-8")
+        con.execute(f"create or replace table core.{model} as {query}")
+
+
+def resolve_texts(
+    texts: Iterable[tuple[str | None, str | None]], text_kind: str = "text", home: Home | None = None
+) -> list[Match]:
+    """Matches of (text, country hint) pairs, in the order of the texts' first appearance.
+
+    text_kind is ``text``, ``iata`` or ``rating``; a home's own aliases count where one is given. Raises MusterError as
+    :func:`load_reference` does.
+    """
+    pairs = list(dict.fromkeys(texts))
+    con = duckdb.connect()
+    con.execute("set enable_progress_bar = false")
+    con.execute("set timezone = 'UTC'")
+    load_reference(con, home)
+    con.execute("create schema stage")
+    rows = [{"place_text": t, "country_hint": h, "region_hint": None, "text_kind": text_kind} for t, h in pairs]
+    con.register("given", pa.Table.from_pylist(rows, _TEXT))
+    con.execute("create table stage.place_text as select * from given")
+    con.execute("create or replace table reference.parameter as select 'UTC' as office_timezone")
+    run_models(con)
+    found = con.execute(
+        "select m.place_text, m.country_hint, m.candidate_number, m.candidate_count, m.place_id, m.place_status, "
+        "m.match_score, m.match_method, p.place_type, p.place_name, p.country_code, p.region_code "
+        "from core.place_match as m join core.place as p using (place_id) order by m.candidate_number"
+    ).fetchall()
+    con.close()
+    order = {pair: number for number, pair in enumerate(pairs)}
+    return sorted((Match(*row) for row in found), key=lambda match: order[match.place_text, match.country_hint])

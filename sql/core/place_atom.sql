@@ -1,0 +1,218 @@
+-- Grain: one row per span of a text that is read as a place name.
+-- Rules: P1, P4.
+-- Why: of the overlapping spans of core.place_span the largest that names something is read: the whole text or a pair
+-- of pieces if a country, region or alias is called so, else the piece, else its parts, else a part without its general
+-- word, else a part cut into a place and what holds it. A part that names nothing is not read and not guessed.
+with
+
+place_text as (
+    select
+        place_text_number,
+        text_kind,
+        cased_text
+    from core.place_text
+),
+
+place_span as (
+    select * from core.place_span
+),
+
+place_hit as (
+    select * from core.place_hit
+),
+
+-- What kinds of thing a span text can name.
+named as (
+    select
+        span_key,
+        max(case when name_kind not in ('code', 'iata') then 1 else 0 end) as has_name,
+        max(
+            case
+                when name_kind = 'alias' then 1
+                when name_kind = 'name' and place_type in ('country', 'region') then 1
+                else 0
+            end
+        ) as has_area_name,
+        max(case when name_kind in ('code', 'iata') then 1 else 0 end) as has_code,
+        max(case when name_kind = 'code' then 1 else 0 end) as has_area_code
+    from place_hit
+    group by span_key
+),
+
+-- A code inside a longer piece counts only in capitals: 'in', 'me' and 'la' are words.
+readable as (
+    select
+        place_span.*,
+        place_text.text_kind,
+        named.has_name,
+        named.has_area_name,
+        named.has_code,
+        case when contains(place_text.cased_text, upper(place_span.span_key)) then 1 else 0 end as is_capital,
+        case
+            when named.has_area_name = 1 then 1
+            when named.has_area_code = 1 and contains(place_text.cased_text, upper(place_span.span_key)) then 1
+            else 0
+        end as is_area
+    from place_span
+    inner join place_text on place_span.place_text_number = place_text.place_text_number
+    inner join named on place_span.span_key = named.span_key
+),
+
+whole as (
+    select *
+    from readable
+    where
+        span_kind = 'whole'
+        and (text_kind = 'iata' or has_area_name = 1)
+),
+
+pair as (
+    select *
+    from readable
+    where
+        span_kind = 'pair'
+        and has_area_name = 1
+        and place_text_number not in (select place_text_number from whole)
+),
+
+-- The pieces that a whole or a pair has taken.
+taken as (
+    select
+        place_text_number,
+        group_number,
+        piece_number
+    from pair
+    union
+    select
+        place_text_number,
+        group_number,
+        piece_number + 1 as piece_number
+    from pair
+),
+
+open_span as (
+    select readable.*
+    from readable
+    left join whole on readable.place_text_number = whole.place_text_number
+    left join taken
+        on
+            readable.place_text_number = taken.place_text_number
+            and readable.group_number = taken.group_number
+            and readable.piece_number = taken.piece_number
+    where
+        whole.place_text_number is null
+        and taken.place_text_number is null
+        and readable.span_kind not in ('whole', 'pair')
+),
+
+piece as (
+    select *
+    from open_span
+    where span_kind = 'piece' and (has_name = 1 or has_code = 1)
+),
+
+open_part as (
+    select open_span.*
+    from open_span
+    left join piece
+        on
+            open_span.place_text_number = piece.place_text_number
+            and open_span.group_number = piece.group_number
+            and open_span.piece_number = piece.piece_number
+    where piece.place_text_number is null and open_span.span_kind <> 'piece'
+),
+
+cut as (
+    select
+        tail.place_text_number,
+        tail.group_number,
+        tail.piece_number,
+        tail.part_number,
+        tail.cut_number,
+        row_number() over (
+            partition by tail.place_text_number, tail.group_number, tail.piece_number, tail.part_number
+            order by
+                case when head.span_key is null then 0 else tail.is_area + head.is_area end desc,
+                tail.is_area desc,
+                tail.cut_number asc
+        ) as cut_rank
+    from open_part as tail
+    left join open_part as head
+        on
+            tail.place_text_number = head.place_text_number
+            and tail.group_number = head.group_number
+            and tail.piece_number = head.piece_number
+            and tail.part_number = head.part_number
+            and tail.cut_number = head.cut_number
+            and head.span_kind = 'head'
+            and head.has_name = 1
+    where tail.span_kind = 'tail' and (tail.is_area = 1 or (tail.has_name = 1 and head.is_area = 1))
+),
+
+-- The best reading of each part: as it is, without its general word, or cut.
+part as (
+    select
+        open_part.*,
+        dense_rank() over (
+            partition by
+                open_part.place_text_number, open_part.group_number, open_part.piece_number, open_part.part_number
+            order by case open_part.span_kind when 'part' then 1 when 'bare' then 2 else 3 end
+        ) as reading_rank
+    from open_part
+    left join cut
+        on
+            open_part.place_text_number = cut.place_text_number
+            and open_part.group_number = cut.group_number
+            and open_part.piece_number = cut.piece_number
+            and open_part.part_number = cut.part_number
+            and open_part.cut_number = cut.cut_number
+            and cut.cut_rank = 1
+    where
+        (
+            open_part.span_kind = 'part'
+            and (open_part.has_name = 1 or open_part.is_capital = 1 or open_part.piece_number > 1)
+        )
+        or (open_part.span_kind = 'bare' and open_part.has_name = 1)
+        or (open_part.span_kind = 'tail' and cut.cut_rank = 1)
+        or (open_part.span_kind = 'head' and cut.cut_rank = 1 and open_part.has_name = 1)
+),
+
+atom as (
+    select * from whole
+    union all
+    select * from pair
+    union all
+    select * from piece
+    union all
+    select
+        place_text_number,
+        group_number,
+        piece_number,
+        part_number,
+        cut_number,
+        span_kind,
+        span_key,
+        text_kind,
+        has_name,
+        has_area_name,
+        has_code,
+        is_capital,
+        is_area
+    from part
+    where reading_rank = 1
+)
+
+select
+    place_text_number,
+    cast(
+        row_number() over (
+            partition by place_text_number
+            order by group_number, piece_number, part_number, case span_kind when 'tail' then 1 else 0 end
+        ) as integer
+    ) as atom_number,
+    group_number,
+    span_kind,
+    span_key,
+    is_capital = 1 or span_kind in ('whole', 'piece', 'part') as is_code_allowed,
+    is_capital = 1 or span_kind = 'whole' as is_iata_allowed
+from atom
