@@ -137,8 +137,10 @@ def fields(root: Path = SQL) -> dict[str, ColumnField]:
     return found
 
 
-def _twin(path: Path) -> Twin:
+def _twin(path: Path, *, required: bool) -> Twin:
     twin = path.with_suffix(".yml")
+    if not twin.exists() and not required:
+        return Twin.model_construct(description="", grain="", columns=())
     if not twin.exists():
         raise MusterError(f"{_shown(path)} has no twin; describe the table in {_shown(twin)}.")
     try:
@@ -197,12 +199,12 @@ def _find_reads(texts: dict[Path, str], *, cached: bool) -> dict[Path, tuple[str
     return {path: tuple(reads[_key(sql)]) for path, sql in texts.items()}
 
 
-def discover(root: Path = SQL) -> list[Model]:
+def discover(root: Path = SQL, *, twins_required: bool = True) -> list[Model]:
     """Every model below ``sql/stage``, ``sql/core`` and ``sql/mart`` in the order in which it can be built.
 
     The order depends on nothing but names and dependencies. Raises MusterError in one sentence for a missing or
     broken twin, a text that is not one plain SELECT, a table that nothing makes, a read from a later layer, a
-    cycle, and two files that would make the same table.
+    cycle, and two files that would make the same table. ``twins_required=False`` serves models still being written.
     """
     paths = [path for layer in LAYERS for path in sorted((root / layer).glob("**/*.sql"))]
     texts = {path: path.read_text(encoding="utf-8").strip().rstrip(";") for path in paths}
@@ -212,7 +214,7 @@ def discover(root: Path = SQL) -> list[Model]:
         layer = path.relative_to(root).parts[0]
         behind = {MADE_AFTER[read] for read in reads[path] if read in MADE_AFTER}
         depends_on = tuple(sorted({*reads[path], *behind}))
-        model = Model(layer, path.stem, path, texts[path], depends_on, _twin(path))
+        model = Model(layer, path.stem, path, texts[path], depends_on, _twin(path, required=twins_required))
         if model.table in models:
             raise MusterError(f"{_shown(path)} and {_shown(models[model.table].path)} would make the same table.")
         models[model.table] = model

@@ -8,6 +8,7 @@ step may be repeated, and a failed run leaves the publication in force untouched
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -202,6 +203,7 @@ class Run:
         self.tell("Loading places, time zones and rating scales …")
         reference.load(self.con, self.home, self.settings, self.as_of, self.known_at)
 
+    @functools.cached_property
     def models(self) -> list[Model]:
         """Every model, in the order in which they are built."""
         from pipelines import models
@@ -225,22 +227,22 @@ class Run:
                 privacy.load_pseudonyms(self.con, self.home)
 
     def _stage(self) -> None:
-        self._build("stage", [model for model in self.models() if model.layer == "stage"])
+        self._build("stage", [model for model in self.models if model.layer == "stage"])
         # The checks of feeds and stage tables run beside the SQL of the later layers.
-        self._checks["stage"] = _Background(self.con.cursor(), self.contracts, self.models(), "stage")
+        self._checks["stage"] = _Background(self.con.cursor(), self.contracts, self.models, "stage")
 
     def _core(self) -> None:
-        self._build("core", [model for model in self.models() if model.layer == "core"])
+        self._build("core", [model for model in self.models if model.layer == "core"])
 
     def _mart(self) -> None:
         late = self._late()
-        self._build("mart", [model for model in self.models() if model.layer == "mart" and model not in late])
+        self._build("mart", [model for model in self.models if model.layer == "mart" and model not in late])
 
     def _late(self) -> list[Model]:
         """The marts that tell of findings, so are built after the checks."""
         tables = {"core.finding"}
         late = []
-        for model in self.models():
+        for model in self.models:
             if tables.intersection(model.depends_on):
                 tables.add(model.table)
                 late.append(model)
@@ -252,7 +254,7 @@ class Run:
         self.tell("Checking feeds and marts …")
         early = self._checks["stage"].report()
         late = self._late()
-        checked = [model for model in self.models() if model not in late]
+        checked = [model for model in self.models if model not in late]
         self.reports = {"stage": early, "mart": validation.run(self.con, self.contracts, checked, "mart")}
         validation.write_findings(self.con, "stage", early.findings)
         for scope, report in self.reports.items():
@@ -261,6 +263,14 @@ class Run:
             ]
         if late:
             self._build("mart", late)
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of every table of the build, by qualified name."""
+        rows = self.con.execute(
+            "select schema_name || '.' || table_name, estimated_size from duckdb_tables() "
+            "where database_name = current_database()"
+        ).fetchall()
+        return dict(rows)
 
     def findings(self) -> list[validation.Finding]:
         """What the checks of this run found, after ``reach("validate")``."""

@@ -347,5 +347,6 @@ def require_no_blocking(findings: Iterable[Finding]) -> None:
     first = blocking[0]
     others = f" {len(blocking) - 1} more blocking checks failed." if len(blocking) > 1 else ""
     raise BlockingCheckFailed(
-        f"The check {first.check_name} failed: {first.message}{others} Nothing was published; the last publication stays in force."
+        f"The check {first.check_name} failed: {first.message}{others} Nothing was published; the last publication "
+        "stays in force."
     )

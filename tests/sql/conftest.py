@@ -93,7 +93,7 @@ def connection() -> duckdb.DuckDBPyConnection:
 @functools.cache
 def all_models() -> dict[str, models.Model]:
     """Every model by table name, in the order in which they are built."""
-    return {model.table: model for model in models.discover()}
+    return {model.table: model for model in models.discover(twins_required=False)}
 
 
 @functools.cache

@@ -1,0 +1,385 @@
+"""Dagster's view of Muster: the only place that knows all assets, checks, jobs, schedules and sensors.
+
+What belongs here is how the steps of :mod:`pipelines.run` are shown, ordered, scheduled and recorded. What a step
+does belongs there. Every table is an asset with its columns and lineage; the steps that make them are few, because
+a step costs Dagster more than a table costs DuckDB. Events hold table names, counts and seconds, never a value.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import hashlib
+import logging
+import warnings
+from collections.abc import Callable, Iterable, Iterator
+from datetime import datetime
+from typing import Any
+
+import dagster as dg
+
+from pipelines import instance as dagster_instance
+from pipelines import models as sql_models
+from pipelines import run as pipeline
+from pipelines import validation
+from pipelines.errors import MusterError
+from pipelines.models import Model
+from pipelines.settings import Home, Settings, default_home, load_settings
+
+JOB = "muster_run"
+GATE = "no_blocking_finding"
+PUBLICATION = dg.AssetKey(["published", "generation"])
+FINDING = dg.AssetKey(["core", "finding"])
+_DAILY = "0 5 * * *"
+
+
+class RunConfig(dg.Config):
+    """What a launch may choose. No secret and no path: those come from the home."""
+
+    as_of: str = ""
+    known_at: str = ""
+
+
+def _key(table: str) -> dg.AssetKey:
+    return dg.AssetKey(table.split("."))
+
+
+def _columns(names: Iterable[str], known: dict[str, sql_models.ColumnField]) -> dg.TableSchema:
+    columns = []
+    for name in names:
+        field = known.get(name)
+        text = sql_models.describe_field(field) if field else ""
+        columns.append(dg.TableColumn(name, type=field.type if field else "varchar", description=text))
+    return dg.TableSchema(columns=columns)
+
+
+def _land_specs(contracts: dict[str, Any], known: dict[str, sql_models.ColumnField]) -> list[dg.AssetSpec]:
+    by_table: dict[str, list[Any]] = {}
+    for contract in contracts.values():
+        by_table.setdefault(contract.table, []).append(contract)
+    specs = []
+    for table, feeds in sorted(by_table.items()):
+        names = dict.fromkeys(name for contract in feeds for name in contract.columns)
+        text = " ".join(f"{contract.feed}: {contract.description}".strip() for contract in feeds)
+        specs.append(
+            dg.AssetSpec(
+                dg.AssetKey(["land", table]),
+                group_name="land",
+                description=f"Newest version of every record. Feeds: {text}",
+                metadata={"dagster/column_schema": _columns(names, known)},
+                kinds={"duckdb"},
+            )
+        )
+    for table, text in _ACCOUNTS.items():
+        specs.append(dg.AssetSpec(dg.AssetKey(["land", table]), group_name="land", description=text, kinds={"duckdb"}))
+    return specs
+
+
+_ACCOUNTS = {
+    "feed": "Every declared feed with its mode and rhythm.",
+    "file": "Every landed file with its account: records = loaded + rejected + blank (F1).",
+    "rejected_record": "Every rejected record with its reason (F1).",
+}
+
+
+def _reference_specs(models: Iterable[Model]) -> list[dg.AssetSpec]:
+    tables = sorted({read for model in models for read in model.depends_on if read.startswith("reference.")})
+    return [dg.AssetSpec(_key(table), group_name="reference", kinds={"duckdb"}) for table in tables]
+
+
+def _model_spec(model: Model, known: dict[str, sql_models.ColumnField]) -> dg.AssetSpec:
+    rules = f"\n\nRules: {', '.join(model.twin.rules)}." if model.twin.rules else ""
+    return dg.AssetSpec(
+        _key(model.table),
+        deps=[_key(table) for table in model.depends_on],
+        group_name=model.layer,
+        description=f"{model.twin.description.strip()}\n\nOne row per {model.twin.grain.strip().rstrip('.')}.{rules}",
+        metadata={"dagster/column_schema": _columns(model.twin.columns, known)},
+        kinds={"duckdb", "sql"},
+    )
+
+
+def _late(models: Iterable[Model]) -> list[Model]:
+    tables, late = {"core.finding"}, []
+    for model in models:
+        if tables.intersection(model.depends_on):
+            tables.add(model.table)
+            late.append(model)
+    return late
+
+
+def _step(name: str, specs: list[dg.AssetSpec], description: str) -> dg.AssetsDefinition:
+    """One step of a run that makes several tables."""
+
+    @dg.multi_asset(name=name, specs=specs, required_resource_keys={"muster"}, description=description)
+    def step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
+        run: pipeline.Run = context.resources.muster
+        run.reach(name)
+        yield from _made(run, context.op_execution_context.selected_asset_keys)
+
+    return step
+
+
+def _made(run: pipeline.Run, keys: Iterable[dg.AssetKey]) -> Iterator[dg.MaterializeResult[Any]]:
+    rows = {(timing.step, timing.part): timing for timing in run.timings}
+    counts = run.row_counts()
+    for key in sorted(keys, key=lambda item: tuple(item.path)):
+        metadata: dict[str, Any] = {}
+        layer, table = key.path[0], key.path[-1]
+        if (count := counts.get(f"{layer}.{table}")) is not None:
+            metadata["dagster/row_count"] = count
+        if (timing := rows.get((layer, table))) is not None:
+            metadata["seconds"] = round(timing.seconds, 3)
+        yield dg.MaterializeResult(asset_key=key, metadata=metadata)
+
+
+def _table_checks(contracts: dict[str, Any], models: list[Model]) -> dg.AssetChecksDefinition:
+    """One check a table: all its expectations, and the invariants filed under it."""
+    tables: dict[str, list[str]] = {}
+    for scope in ("stage", "mart"):
+        for part in validation.declared(contracts, models, scope):
+            tables.setdefault(part.table, []).append(part.label)
+    for check in validation.sql_checks():
+        tables.setdefault(check.table, []).append(check.table)
+    made = {model.table for model in models} | {f"land.{contract.table}" for contract in contracts.values()}
+    specs = [
+        dg.AssetCheckSpec("expectations", asset=_key(table), description="Every declared expectation of the table.")
+        for table in sorted(tables)
+        if table in made
+    ]
+
+    @dg.multi_asset_check(name="checks", specs=specs, required_resource_keys={"muster"})
+    def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
+        run: pipeline.Run = context.resources.muster
+        run.reach("validate")
+        findings = run.findings()
+        for spec in specs:
+            table = ".".join(spec.asset_key.path)
+            mine = [finding for finding in findings if finding.table_name.partition(" ")[0] == table]
+            yield _check_result(spec, mine)
+
+    return checks
+
+
+def _check_result(spec: dg.AssetCheckSpec, findings: list[validation.Finding]) -> dg.AssetCheckResult:
+    blocking = any(finding.severity == "blocking" for finding in findings)
+    return dg.AssetCheckResult(
+        asset_key=spec.asset_key,
+        check_name=spec.name,
+        passed=not findings,
+        severity=dg.AssetCheckSeverity.ERROR if blocking else dg.AssetCheckSeverity.WARN,
+        description=" ".join(finding.message for finding in findings) or None,
+        metadata={"failing_rows": sum(finding.failing_rows for finding in findings)} if findings else {},
+    )
+
+
+def _validation(models: list[Model], known: dict[str, sql_models.ColumnField]) -> dg.AssetsDefinition:
+    """What the checks found, and the gate: a failing blocking check stops publication."""
+    late = _late(models)
+    inputs = [_key(model.table) for model in models if model not in late]
+    text = "What does not hold: checks of feeds and marts with the rows that fail them."
+    finding = dg.AssetSpec(FINDING, deps=inputs, group_name="core", description=text, kinds={"duckdb"})
+    gate = dg.AssetCheckSpec(GATE, asset=FINDING, blocking=True, description="Every blocking check holds.")
+
+    @dg.multi_asset(
+        name="validate",
+        specs=[finding, *(_model_spec(model, known) for model in late)],
+        check_specs=[gate],
+        required_resource_keys={"muster"},
+    )
+    def validate(context: dg.AssetExecutionContext) -> Iterator[Any]:
+        run: pipeline.Run = context.resources.muster
+        run.reach("validate")
+        yield from _made(run, [FINDING, *(_key(model.table) for model in late)])
+        blocking = [finding for finding in run.findings() if finding.severity == "blocking"]
+        yield _check_result(gate, blocking)
+
+    return validate
+
+
+def _publish(models: list[Model]) -> dg.AssetsDefinition:
+    @dg.asset(
+        name="generation",
+        key_prefix="published",
+        deps=[FINDING, *(_key(model.table) for model in models if model.layer == "mart")],
+        group_name="published",
+        required_resource_keys={"muster"},
+        description="The role files and Parquet that everybody reads, swapped in as one generation.",
+        kinds={"duckdb", "parquet"},
+    )
+    def generation(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        run: pipeline.Run = context.resources.muster
+        run.reach("publish")
+        made = run.publication
+        return dg.MaterializeResult(metadata={"generation": made.generation, "bytes": made.byte_count})
+
+    return generation
+
+
+def inbox_state(home: Home) -> str:
+    """A digest of names and sizes of all files in the inbox: the same state gives the same text."""
+    digest = hashlib.sha256()
+    if home.inbox.is_dir():
+        for path in sorted(home.inbox.rglob("*")):
+            if path.is_file() and not path.name.startswith("."):
+                status = path.stat()
+                digest.update(f"{path.relative_to(home.inbox)}\0{status.st_size}\0{status.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _schedule(job: Any, settings: Settings) -> dg.ScheduleDefinition:
+    return dg.ScheduleDefinition(
+        name="daily",
+        job=job,
+        cron_schedule=_DAILY,
+        execution_timezone=settings.office_timezone,
+        description="Every morning at five in the office's time zone.",
+    )
+
+
+def _sensor(job: Any, home: Home) -> dg.SensorDefinition:
+    @dg.sensor(name="inbox", job=job, minimum_interval_seconds=60, description="Runs when the inbox has changed.")
+    def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        state = inbox_state(home)
+        if state == context.cursor:
+            return dg.SkipReason("The inbox is as it was.")
+        # The run key is the state itself, so the same files start one run however often they are looked at.
+        return dg.SensorResult(run_requests=[dg.RunRequest(run_key=state)], cursor=state)
+
+    return inbox
+
+
+def build_definitions(
+    home: Home,
+    settings: Settings | None = None,
+    progress: pipeline.Progress | None = None,
+    on_run: Callable[[pipeline.Run], None] | None = None,
+) -> dg.Definitions:
+    """All assets, checks, the job, the schedule and the sensor of one home.
+
+    Belongs here: names, groups, descriptions, order, schedules. Does not: what a step does, SQL, paths of files.
+    ``progress`` is told what a run in this process does, ``on_run`` is given the run itself when it begins.
+    Raises MusterError for a broken contract, model or setting, before anything runs.
+    """
+    from pipelines.contracts import load_contracts
+
+    settings = settings or load_settings(home)
+    contracts = dict(load_contracts(home, settings))
+    models = sql_models.discover()
+    known = sql_models.fields()
+    late = _late(models)
+    by_layer = {
+        layer: [_model_spec(model, known) for model in models if model.layer == layer and model not in late]
+        for layer in sql_models.LAYERS
+    }
+    by_layer["core"] += [
+        dg.AssetSpec(
+            dg.AssetKey(["core", "pseudonym"]), deps=[_key("core.traveller_key")], group_name="core", kinds={"duckdb"}
+        )
+    ]
+    assets: list[Any] = [
+        _step("land", _land_specs(contracts, known), "Inbox to typed tables; every record accounted for."),
+        _step("reference", _reference_specs(models), "Places, time zones, rating scales, the instant asked about."),
+        *(_step(layer, specs, f"The SQL of sql/{layer}.") for layer, specs in by_layer.items() if specs),
+        _validation(models, known),
+        _publish(models),
+    ]
+    checks = _table_checks(contracts, models)
+    job = dg.define_asset_job(
+        JOB,
+        selection=dg.AssetSelection.all(),
+        executor_def=dg.in_process_executor,
+        description="Land, build, check, publish.",
+    )
+    return dg.Definitions(
+        assets=assets,
+        asset_checks=[checks],
+        jobs=[job],
+        schedules=[_schedule(job, settings)],
+        sensors=[_sensor(job, home)],
+        resources={"muster": _run_resource(home, progress, on_run)},
+        executor=dg.in_process_executor,
+    )
+
+
+def _run_resource(
+    home: Home, progress: pipeline.Progress | None, on_run: Callable[[pipeline.Run], None] | None
+) -> dg.ResourceDefinition:
+    """The one run that all steps of a Dagster run share, opened at its first step and closed after its last."""
+
+    @dg.resource(config_schema=RunConfig.to_fields_dict())
+    def muster(context: dg.InitResourceContext) -> Iterator[pipeline.Run]:
+        chosen = context.resource_config or {}
+        instants = {name: _instant(chosen.get(name), name) for name in ("as_of", "known_at")}
+        with pipeline.Run(home, instants["as_of"], instants["known_at"], progress) as run:
+            if on_run is not None:
+                on_run(run)
+            yield run
+
+    return muster
+
+
+def _instant(text: str | None, name: str) -> datetime | None:
+    return pipeline.parse_instant(text, name) if text else None
+
+
+def execute(
+    home: Home,
+    as_of: datetime | None = None,
+    known_at: datetime | None = None,
+    progress: pipeline.Progress | None = None,
+) -> pipeline.RunResult:
+    """Run the job ``muster_run`` in this process and record it in the home's instance.
+
+    Raises the run's own MusterError, and BlockingCheckFailed where the gate was closed; Dagster's log stays silent.
+    """
+    dagster_instance.prepare(home.require().prepare())
+    runs: list[pipeline.Run] = []
+    job = build_definitions(home, progress=progress, on_run=runs.append).resolve_job_def(JOB)
+    instants = {"as_of": as_of, "known_at": known_at}
+    config = {name: moment.isoformat() for name, moment in instants.items() if moment is not None}
+    with _silent_log(), dg.DagsterInstance.get() as instance:
+        try:
+            job.execute_in_process(
+                run_config={"resources": {"muster": {"config": config}}}, instance=instance, raise_on_error=True
+            )
+        except Exception as error:
+            _raise_own(error, runs)
+            raise
+        finally:
+            _forget_old_runs(instance)
+    return runs[0].result()
+
+
+def _raise_own(error: BaseException, runs: list[pipeline.Run]) -> None:
+    """Raise the MusterError behind Dagster's account of a failure, if there is one."""
+    behind: BaseException | None = error
+    while behind is not None:
+        if isinstance(behind, MusterError):
+            raise behind from behind.__cause__
+        behind = behind.__cause__ or behind.__context__
+    if runs:
+        validation.require_no_blocking(runs[0].findings())
+
+
+@contextlib.contextmanager
+def _silent_log() -> Iterator[None]:
+    """Keep Dagster's log from the terminal: its events are recorded, and errors are raised in one sentence."""
+    logger = logging.getLogger("dagster")
+    before, logger.disabled = logger.disabled, True
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", category=Warning)
+            yield
+    finally:
+        logger.disabled = before
+
+
+def _forget_old_runs(instance: dg.DagsterInstance) -> None:
+    for record in instance.get_run_records()[dagster_instance.KEPT_RUNS :]:
+        instance.delete_run(record.dagster_run.run_id)
+
+
+@dg.definitions
+def definitions() -> dg.Definitions:
+    """What ``dagster dev -m pipelines.definitions`` shows: the home of MUSTER_HOME, else the default one."""
+    return build_definitions(Home(default_home()))

@@ -1,0 +1,75 @@
+"""Dagster's instance of a home: where its record of runs lies, and how its web pages are served.
+
+``python -m pipelines.instance [--home DIR]`` serves Dagster's pages on 127.0.0.1 for a home; ``make dagster`` does
+that. There is no sign-in, so nothing but the loopback address is bound.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from pipelines.errors import MusterError
+from pipelines.settings import PROJECT, Home, default_home
+
+KEPT_RUNS = 50
+"""Runs whose record is kept; older ones are forgotten after each run from the command line."""
+
+
+def prepare(home: Home) -> Path:
+    """Make ``<home>/dagster`` with the instance's configuration, point DAGSTER_HOME at it and return it."""
+    folder = home.root / "dagster"
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        target = folder / "dagster.yaml"
+        text = (PROJECT / "dagster.yaml").read_text(encoding="utf-8")
+        if not target.exists() or target.read_text(encoding="utf-8") != text:
+            draft = folder / f"dagster.yaml.{os.getpid()}"
+            draft.write_text(text, encoding="utf-8")
+            draft.replace(target)
+    except OSError as error:
+        raise MusterError(
+            f"{folder} cannot be written: {error.strerror}. Make room or mend its permissions."
+        ) from error
+    os.environ["DAGSTER_HOME"] = str(folder)
+    os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
+    return folder
+
+
+def serve(home: Home, port: int) -> int:
+    """Run ``dagster dev`` for a home until interrupted; returns its exit code.
+
+    It runs in a process group of its own, because it leaves its children behind when only itself is told to stop.
+    """
+    home.require().prepare()
+    prepare(home)
+    executable = shutil.which("dagster", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
+    if executable is None:
+        raise MusterError("The command 'dagster' is not installed beside this Python; install Muster's requirements.")
+    environment = os.environ | {"MUSTER_HOME": str(home.root)}
+    command = [executable, "dev", "-m", "pipelines.definitions", "-h", "127.0.0.1", "-p", str(port)]
+    process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)  # noqa: S603
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda *_: os.killpg(process.pid, signal.SIGTERM))
+    return process.wait()
+
+
+def main() -> None:
+    """The command line of this module."""
+    parser = argparse.ArgumentParser(description="Serve Dagster's pages for a home, on this machine alone.")
+    parser.add_argument("--home", type=Path, default=None, help="the home (default: MUSTER_HOME, else data/)")
+    parser.add_argument("--port", type=int, default=3000)
+    arguments = parser.parse_args()
+    try:
+        sys.exit(serve(Home(arguments.home or default_home()), arguments.port))
+    except MusterError as error:
+        sys.exit(str(error))
+
+
+if __name__ == "__main__":
+    main()
