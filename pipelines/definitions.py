@@ -273,7 +273,7 @@ def build_definitions(
     }
     by_layer["core"] += [
         dg.AssetSpec(
-            dg.AssetKey(["core", "pseudonym"]), deps=[_key("core.traveller_key")], group_name="core", kinds={"duckdb"}
+            dg.AssetKey(["core", "pseudonym"]), deps=[_key("core.traveller")], group_name="core", kinds={"duckdb"}
         )
     ]
     assets: list[Any] = [

@@ -34,7 +34,7 @@ SOURCES = ("land", "reference")
 MADE_BY_CODE = frozenset({"core.finding", "core.pseudonym", "mart.publication"})
 """Tables of a model layer that no SQL file makes: check results, keyed pseudonyms, the note of publication."""
 
-MADE_AFTER = {"core.pseudonym": "core.traveller_key"}
+MADE_AFTER = {"core.pseudonym": "core.traveller"}
 """Tables that code makes from a model's table, so that their readers wait for that model."""
 
 CACHE = PROJECT / "build" / "models.json"

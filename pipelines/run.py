@@ -222,9 +222,9 @@ class Run:
 
         layer, _, name = result.table.partition(".")
         self._state.timings.append(Timing(layer, name, result.seconds, result.rows))
-        if result.table == "core.traveller_key":
+        if result.table == "core.traveller":
             with self._timed("core", "pseudonym"):
-                privacy.load_pseudonyms(self.con, self.home)
+                privacy.load_pseudonyms(self.con, self.home, "core.traveller")
 
     def _stage(self) -> None:
         self._build("stage", [model for model in self.models if model.layer == "stage"])

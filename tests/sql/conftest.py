@@ -194,7 +194,7 @@ def load_pseudonyms(con: duckdb.DuckDBPyConnection) -> None:
     """Make core.pseudonym with readable ids: ``t_`` and the identity key, without the home's secret."""
     con.execute(
         f"create or replace table {PSEUDONYM} as "
-        "select traveller_key, 't_' || identity_key as traveller_id from core.traveller_key"
+        "select traveller_key, 't_' || identity_key as traveller_id from core.traveller"
     )
 
 
