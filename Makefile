@@ -1,0 +1,70 @@
+# Two commands matter: `make run` and `make test`. They need python3 (3.11 or newer), make and a package index.
+# `make` without a target lists the rest. The environment is .venv, made from requirements.lock (versions and hashes).
+
+HOME_DIR ?= data
+VENV := .venv
+BIN := $(VENV)/bin
+MUSTER := MUSTER_HOME="$(HOME_DIR)" $(BIN)/muster
+SOURCES := pipelines dashboards tests
+# The newest python3 found that is new enough; PYTHON=… chooses another.
+PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(if $(shell $(name) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(name))))
+
+.DEFAULT_GOAL := help
+.PHONY: help run demo serve test check lint format dagster clean
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+run: $(VENV)/.stamp ## make the environment and a demo home if none, run the pipeline, serve the dashboard
+	@if [ -e "$(HOME_DIR)/home.json" ] || [ -n "$$(find "$(HOME_DIR)/inbox" -type f -print -quit 2>/dev/null)" ]; then \
+		$(MUSTER) run; \
+	else \
+		$(MUSTER) demo; \
+	fi
+	@exec env MUSTER_HOME="$(HOME_DIR)" $(BIN)/muster serve
+
+demo: $(VENV)/.stamp ## make a demo office in an empty home (HOME_DIR=data)
+	@$(MUSTER) demo
+
+serve: $(VENV)/.stamp ## serve the dashboard of a home that was run before
+	@exec env MUSTER_HOME="$(HOME_DIR)" $(BIN)/muster serve
+
+test: lint ## lint, then every test
+	$(BIN)/python -m pytest -n 2
+
+check: test
+
+lint: $(VENV)/.stamp ## ruff, mypy and sqlfluff
+	$(BIN)/ruff check $(SOURCES)
+	$(BIN)/ruff format --check $(SOURCES)
+	$(BIN)/mypy
+	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar --nocolor sql
+
+format: $(VENV)/.stamp ## mend what ruff and sqlfluff can mend
+	$(BIN)/ruff check --fix $(SOURCES)
+	$(BIN)/ruff format $(SOURCES)
+	$(BIN)/sqlfluff fix --disable-progress-bar sql
+
+dagster: $(VENV)/.stamp ## Dagster's own pages on this machine alone: assets, checks, schedule, sensor
+	@exec $(BIN)/python -m pipelines.instance --home "$(HOME_DIR)" --port $${PORT:-3000}
+
+clean: ## remove the environment and caches; never a home
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis muster.egg-info
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# The stamp is newer than the lock only when an installation ended well. Code is compiled here, once, so that the
+# first start does not pay for it.
+$(VENV)/.stamp: requirements.lock pyproject.toml
+	@if [ -z "$(PYTHON)" ]; then \
+		echo "Muster needs Python 3.11 or newer; python3 here is $$(python3 --version 2>/dev/null || echo missing). Install one, or name it: make PYTHON=/path/to/python3" >&2; \
+		exit 1; \
+	fi
+	@echo "Making the environment in $(VENV) with $$($(PYTHON) --version) …"
+	@if [ ! -x $(BIN)/python ] || ! $(BIN)/python -c '' 2>/dev/null; then \
+		rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) || { \
+			echo "Python's venv module is missing; install it (Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; }; \
+	fi
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib pipelines dashboards >/dev/null || true
+	@touch $@
