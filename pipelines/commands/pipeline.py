@@ -1,0 +1,115 @@
+"""``muster run``, ``demo`` and ``generate``: the work itself, with progress and an account at the end."""
+
+from __future__ import annotations
+
+import datetime
+import sys
+import time
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from pipelines.errors import MusterError
+from pipelines.instants import parse_instant
+from pipelines.settings import Home, load_settings
+from pipelines.tables import instant_text
+
+if TYPE_CHECKING:
+    from rich.status import Status
+
+    from pipelines.run import RunResult
+
+
+def run(home: Home, as_of: str | None, known_at: str | None, verbose: bool) -> None:
+    """Run the pipeline of a home and say what was published."""
+    settings = load_settings(home.require())
+    zone = settings.office_timezone
+    _execute(home, zone, _aware(as_of, zone, "--as-of"), _aware(known_at, zone, "--known-at"), verbose)
+
+
+def make_demo(home: Home, verbose: bool) -> None:
+    """Fill an empty home with an invented office and run it."""
+    from pipelines.generate import demo
+
+    if (home.published / "current").exists():
+        raise MusterError(f"{home.root} has been published before; give the demo a home of its own with --home DIR.")
+    print("Inventing an office: people, trips, bookings, expenses and ratings …", flush=True)
+    demo.make_demo(home.root)
+    _execute(home, load_settings(home).office_timezone, None, None, verbose)
+
+
+def generate_feeds(out: Path, trips: int, seed: int, as_of: str | None) -> None:
+    """Write synthetic feeds below ``out`` and say how many of what."""
+    from pipelines.generate import generate
+
+    moment = _aware(as_of, "UTC", "--as-of")
+    began = time.perf_counter()
+    with _Watch() as watch:
+        counts = generate(out, trips, seed, moment, progress=watch.count)
+    told = ", ".join(f"{value:,} {name}" for name, value in counts.items() if isinstance(value, int))
+    print(f"{out}: {told} in {time.perf_counter() - began:.1f} s.")
+
+
+def _aware(text: str | None, timezone: str, option: str) -> datetime.datetime | None:
+    return None if text is None else parse_instant(text, timezone, option).replace(tzinfo=datetime.UTC)
+
+
+def _execute(
+    home: Home, zone: str, as_of: datetime.datetime | None, known_at: datetime.datetime | None, verbose: bool
+) -> None:
+    from pipelines.run import run_pipeline, timing_lines
+
+    with _Watch() as watch:
+        result = run_pipeline(home, as_of, known_at, watch.tell)
+    if verbose:
+        for line in timing_lines(result.timings):
+            print(line)
+    _summarise(result, zone)
+
+
+def _summarise(result: RunResult, zone: str) -> None:
+    publication = result.publication
+    print(
+        f"Published generation {publication.generation} as of {instant_text(result.as_of.replace(tzinfo=None), zone)}, "
+        f"{publication.byte_count / 1e6:,.1f} MB, in {result.seconds:.1f} s."
+    )
+    warnings = [finding for finding in result.findings if finding.failing_rows]
+    print(f"{result.check_count} checks, {len(warnings)} findings. Ask 'muster who', 'muster feeds', 'muster serve'.")
+
+
+class _Watch:
+    """Progress: one moving line on a terminal, plain lines otherwise."""
+
+    def __init__(self) -> None:
+        self._status: Status | None = None
+        self._began = time.perf_counter()
+        self._told_at = 0.0
+
+    def __enter__(self) -> _Watch:
+        if sys.stderr.isatty():
+            from rich.console import Console
+
+            self._status = Console(stderr=True).status("Starting …")
+            self._status.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._status is not None:
+            self._status.stop()
+
+    def tell(self, message: str) -> None:
+        """Show what is being done now."""
+        seconds = time.perf_counter() - self._began
+        if self._status is not None:
+            from rich.markup import escape
+
+            self._status.console.print(f"[dim]{seconds:6.1f} s[/dim]  {escape(message)}", highlight=False)
+            self._status.update(escape(message))
+        else:
+            print(f"{seconds:6.1f} s  {message}", file=sys.stderr, flush=True)
+
+    def count(self, done: int, total: int) -> None:
+        """Show how much of a countable job is done, at most once a second."""
+        seconds = time.perf_counter()
+        if done >= total or seconds - self._told_at >= 1:
+            self._told_at = seconds
+            self.tell(f"{done:,} of {total:,} trips")
