@@ -79,7 +79,8 @@ ranked as (
     select
         *,
         row_number() over (
-            partition by span_key, name_kind, place_type, country_code, region_code order by name_weight desc, place_id asc
+            partition by span_key, name_kind, place_type, country_code, region_code
+            order by name_weight desc, place_id asc
         ) as place_rank
     from named
 )

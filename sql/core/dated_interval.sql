@@ -1,0 +1,121 @@
+-- Grain: piece of a lodging or presence during which the traveller's movements do not say otherwise.
+-- Rules: S1 (times beat dates: what is given in dates is clipped by movements to, from or within its place).
+-- Between a departure from the place and the next arrival there the traveller was away; before the first event an
+-- arrival says away, a departure says there; after the last one the other way round. Open ends stay in year 9999.
+with segments as (
+    select
+        s.segment_key,
+        s.traveller_key,
+        s.to_place_key as place_key,
+        s.starts_at,
+        coalesce(s.ends_at, timestamp '9999-01-01 00:00:00') as ends_at,
+        not(s.starts_has_time and s.ends_has_time) as is_dated,
+        p.precision,
+        p.country_code,
+        p.region_code
+    from core.segment as s
+    inner join core.place as p on s.to_place_key = p.place_key
+    where s.segment_kind in ('lodging', 'presence') and s.segment_status <> 'cancelled' and s.starts_at is not null
+),
+
+events as (
+    select
+        traveller_key,
+        to_place_key as place_key,
+        ends_at as happens_at,
+        true as is_arrival
+    from core.movement
+    where is_confirmed
+    union all
+    select
+        traveller_key,
+        from_place_key as place_key,
+        starts_at as happens_at,
+        false as is_arrival
+    from core.movement
+    where is_confirmed and from_place_key is not null
+),
+
+touching as (
+    select
+        s.segment_key,
+        s.traveller_key,
+        s.place_key,
+        s.precision,
+        s.country_code,
+        s.region_code,
+        e.place_key as event_place_key,
+        e.happens_at,
+        e.is_arrival
+    from segments as s
+    inner join events as e
+        on s.traveller_key = e.traveller_key and e.happens_at > s.starts_at and e.happens_at < s.ends_at
+    where s.is_dated
+),
+
+clipping as (
+    select distinct
+        t.segment_key,
+        t.happens_at,
+        case when t.is_arrival then 'arrival' else 'departure' end as event
+    from touching as t
+    inner join core.place as p on t.event_place_key = p.place_key
+    left join core.place_near as n on t.place_key = n.place_key and t.event_place_key = n.other_place_key
+    where
+        n.place_key is not null
+        or (t.precision = 'country' and t.country_code = p.country_code)
+        or (t.precision = 'region' and t.region_code = p.region_code)
+        or (p.precision = 'country' and t.country_code = p.country_code)
+        or (p.precision = 'region' and t.region_code = p.region_code)
+),
+
+clipped as (
+    select distinct segment_key from clipping
+),
+
+points as (
+    select
+        segment_key,
+        happens_at,
+        event
+    from clipping
+    union all
+    select
+        s.segment_key,
+        s.starts_at as happens_at,
+        'start' as event
+    from segments as s
+    inner join clipped as c on s.segment_key = c.segment_key
+    union all
+    select
+        s.segment_key,
+        s.ends_at as happens_at,
+        'end' as event
+    from segments as s
+    inner join clipped as c on s.segment_key = c.segment_key
+),
+
+pieces as (
+    select
+        segment_key,
+        happens_at as starts_at,
+        event as first_event,
+        lead(happens_at) over (partition by segment_key order by happens_at, event) as ends_at,
+        lead(event) over (partition by segment_key order by happens_at, event) as last_event
+    from points
+)
+
+select
+    segment_key,
+    starts_at,
+    ends_at
+from pieces
+where ends_at > starts_at and (first_event = 'arrival' or last_event = 'departure')
+union all
+select
+    s.segment_key,
+    s.starts_at,
+    s.ends_at
+from segments as s
+left join clipped as c on s.segment_key = c.segment_key
+where c.segment_key is null

@@ -1,0 +1,89 @@
+-- Grain: exposure: stay piece cut where the rating in force changes.
+-- Rules: E1 (cut at rating changes only; the intervals partition the stay), S7 (an open stay that has begun ends at
+-- as_of, one that begins later counts for open_ended_days), S9 (home only with count_home), P3, R4.
+with pieces as (
+    select * from core.stay_piece
+),
+
+parameter as (
+    select
+        as_of,
+        count_home,
+        to_days(open_ended_days) as open_time
+    from reference.parameter
+),
+
+zones as (
+    select * from core.place_zone
+),
+
+levels as (
+    select * from core.zone_level
+),
+
+counted as (
+    select
+        s.stay_id,
+        s.traveller_key,
+        s.place_key,
+        s.trip_key,
+        s.starts_at,
+        coalesce(s.ends_at, case when s.starts_at < a.as_of then a.as_of else s.starts_at + a.open_time end) as ends_at,
+        s.ends_at is null as is_open,
+        s.presence,
+        s.candidate_count,
+        s.is_home,
+        z.zone_key
+    from pieces as s
+    cross join parameter as a
+    left join zones as z on s.place_key = z.place_key
+    where not s.is_home or a.count_home
+)
+
+select
+    c.stay_id,
+    c.traveller_key,
+    c.place_key,
+    c.trip_key,
+    greatest(c.starts_at, l.starts_at) as starts_at,
+    least(c.ends_at, l.ends_at) as ends_at,
+    c.is_open and c.ends_at <= l.ends_at as is_open,
+    c.presence,
+    c.candidate_count,
+    c.is_home,
+    l.security_level,
+    l.medical_level,
+    l.level_highest,
+    l.level_most_specific,
+    l.risk_level,
+    l.worst_case_level,
+    l.rating_status,
+    l.evacuation_status,
+    l.security_provider,
+    l.medical_provider
+from counted as c
+inner join levels as l on c.zone_key = l.zone_key and c.starts_at < l.ends_at and c.ends_at > l.starts_at
+union all
+select
+    stay_id,
+    traveller_key,
+    place_key,
+    trip_key,
+    starts_at,
+    ends_at,
+    is_open,
+    presence,
+    candidate_count,
+    is_home,
+    cast(null as integer) as security_level,
+    cast(null as integer) as medical_level,
+    cast(null as integer) as level_highest,
+    cast(null as integer) as level_most_specific,
+    cast(null as integer) as risk_level,
+    cast(null as integer) as worst_case_level,
+    'place_unknown' as rating_status,
+    cast(null as varchar) as evacuation_status,
+    cast(null as varchar) as security_provider,
+    cast(null as varchar) as medical_provider
+from counted
+where zone_key is null

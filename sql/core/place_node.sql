@@ -1,0 +1,75 @@
+-- Grain: place x rated place or area that speaks for it (or, is_inside, lies within a place known only by country).
+-- Rules: R2 (the place itself, its region, its country, areas containing it), P3 (worst case within a country).
+with places as (
+    select * from core.place
+),
+
+nodes as (
+    select * from core.rated_node
+),
+
+ancestors as (
+    select
+        place_key,
+        place_id as ancestor_id
+    from places
+    where place_type <> 'unknown'
+    union
+    select
+        place_key,
+        city_place_id as ancestor_id
+    from places
+    where city_place_id is not null
+    union
+    select
+        place_key,
+        region_code as ancestor_id
+    from places
+    where region_code is not null
+    union
+    select
+        place_key,
+        country_code as ancestor_id
+    from places
+    where country_code is not null
+)
+
+select
+    a.place_key,
+    n.node_key,
+    n.specificity,
+    false as is_inside
+from ancestors as a
+inner join nodes as n on a.ancestor_id = n.place_id
+union all
+select
+    p.place_key,
+    n.node_key,
+    n.specificity,
+    false as is_inside
+from nodes as n
+inner join places as p
+    on
+        p.precision in ('city', 'site') and n.place_type = 'area'
+        and p.latitude between n.latitude - n.radius_km / 110.0 and n.latitude + n.radius_km / 110.0
+where
+    2 * 6371 * asin(
+        least(
+            1.0,
+            sqrt(
+                pow(sin(radians(n.latitude - p.latitude) / 2), 2)
+                + cos(radians(p.latitude))
+                * cos(radians(n.latitude))
+                * pow(sin(radians(n.longitude - p.longitude) / 2), 2)
+            )
+        )
+    ) <= n.radius_km
+union all
+select
+    p.place_key,
+    n.node_key,
+    n.specificity,
+    true as is_inside
+from places as p
+inner join nodes as n on p.country_code = n.country_code
+where p.precision = 'country' and n.place_type in ('region', 'city', 'site')

@@ -1,0 +1,41 @@
+-- Grain: rating provider, by precedence, with the instant after which its ratings count as stale.
+-- Rules: R2 (provider_order, then by name), R4 (newest receipt plus the feed's rhythm).
+with ratings as (
+    select
+        provider,
+        feed,
+        received_at
+    from stage.rating
+),
+
+feeds as (
+    select
+        feed,
+        rhythm_days
+    from land.feed
+),
+
+listed as (
+    select
+        provider,
+        provider_rank
+    from reference.provider_order
+),
+
+received as (
+    select
+        r.provider,
+        max(r.received_at) as newest_received_at,
+        max(r.received_at + to_seconds(cast(f.rhythm_days * 86400 as bigint))) as stale_at
+    from ratings as r
+    inner join feeds as f on r.feed = f.feed
+    group by r.provider
+)
+
+select
+    r.provider,
+    cast(row_number() over (order by coalesce(l.provider_rank, 1000000), r.provider) as integer) as provider_rank,
+    r.newest_received_at,
+    r.stale_at
+from received as r
+left join listed as l on r.provider = l.provider

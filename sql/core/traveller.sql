@@ -1,0 +1,52 @@
+-- Grain: person: everybody of the roster, and everybody whom a feed names and the roster does not.
+-- Rules: S9 (blank home means the office's country, unknown people have none), S10 (unknown people are still people).
+-- traveller_key is dense and follows identity_key, so that it is the same for the same landed files.
+with identity as (
+    select
+        identity_key,
+        identity_status
+    from core.identity
+),
+
+people as (
+    select * from stage.person
+),
+
+parameter as (
+    select office_country_code from reference.parameter
+),
+
+everybody as (
+    select
+        concat('person:', person_id) as identity_key,
+        'matched' as identity_status
+    from people
+    union
+    select
+        identity_key,
+        identity_status
+    from identity
+),
+
+one_each as (
+    select
+        identity_key,
+        min(identity_status) as identity_status
+    from everybody
+    group by identity_key
+)
+
+select
+    cast(row_number() over (order by o.identity_key) as integer) as traveller_key,
+    o.identity_key,
+    o.identity_status,
+    p.person_id,
+    p.affiliation,
+    p.school,
+    p.department,
+    case when o.identity_status = 'matched' then coalesce(p.home_country_code, s.office_country_code) end
+        as home_country_code,
+    coalesce(p.is_on_roster, false) as is_on_roster
+from one_each as o
+left join people as p on o.identity_key = concat('person:', p.person_id)
+cross join parameter as s

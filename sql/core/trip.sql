@@ -1,0 +1,97 @@
+-- Grain: trip: a registration, or a booking or expense report that shares no segment with one.
+-- Rules: S3 and section 9 (what shares a segment with a registration belongs to it), F1 (a lost segment makes a trip
+-- incomplete), S2 (cancelled trips are kept and do not count).
+with trip_references as (
+    select * from core.trip_reference
+),
+
+links as (
+    select * from core.trip_link
+),
+
+registrations as (
+    select
+        trip_id,
+        max(registered_at) as registered_at,
+        max(trip_status) as trip_status,
+        max(channel) as channel,
+        max(purpose) as purpose,
+        bool_or(travels_with_students) as travels_with_students,
+        max(group_id) as group_id
+    from land.registrations
+    group by trip_id
+),
+
+segment_facts as (
+    select
+        l.main_trip_key as trip_key,
+        min(s.starts_at) as starts_at,
+        max(s.ends_at) as ends_at,
+        bool_or(s.segment_status <> 'cancelled') as has_active,
+        bool_or(s.segment_status = 'confirmed') as has_confirmed,
+        count(distinct p.country_code) as country_count,
+        bool_or(p.country_code is distinct from t.home_country_code) as leaves_home,
+        bool_or(s.starts_at is null) as has_no_time
+    from core.segment as s
+    inner join links as l on s.trip_key = l.trip_key
+    inner join core.traveller as t on s.traveller_key = t.traveller_key
+    inner join core.place as p on s.to_place_key = p.place_key
+    group by l.main_trip_key
+),
+
+lost as (
+    select distinct
+        key_text,
+        table_name
+    from land.rejected_record
+    where key_text is not null
+),
+
+sources as (
+    select
+        l.main_trip_key as trip_key,
+        max(case when r.source = 'registration' then 1 else 0 end) as has_registration,
+        max(case when r.source = 'booking' then 1 else 0 end) as has_booking,
+        max(case when r.source = 'expense' then 1 else 0 end) as has_expense,
+        bool_or(x.key_text is not null) as has_lost
+    from trip_references as r
+    inner join links as l on r.trip_key = l.trip_key
+    left join lost as x
+        on
+            (r.source = 'registration' and x.table_name = 'registrations' and r.trip_ref = x.key_text)
+            or (r.source = 'booking' and x.table_name = 'bookings' and split_part(r.trip_ref, ':', 2) = x.key_text)
+            or (
+                r.source = 'expense' and x.table_name = 'expenses'
+                and substr(r.trip_ref, 9) = split_part(x.key_text, '|', 1)
+            )
+    group by l.main_trip_key
+)
+
+select
+    r.trip_key,
+    r.trip_id,
+    r.traveller_key,
+    r.source,
+    case
+        when g.trip_id is not null then coalesce(g.trip_status, 'active')
+        when not f.has_active then 'cancelled'
+        when not f.has_confirmed then 'tentative'
+        else 'active'
+    end as trip_status,
+    g.registered_at,
+    r.updated_at,
+    f.starts_at,
+    f.ends_at,
+    g.channel,
+    coalesce(g.purpose, 'university') as purpose,
+    coalesce(g.travels_with_students, false) as travels_with_students,
+    g.group_id,
+    coalesce(f.leaves_home or f.country_count > 1, true) as is_international,
+    coalesce(s.has_lost or f.has_no_time, true) as is_incomplete,
+    s.has_booking = 1 as has_booking,
+    s.has_expense = 1 as has_expense
+from trip_references as r
+inner join links as l on r.trip_key = l.trip_key and l.main_trip_key = r.trip_key
+left join registrations as g on r.source = 'registration' and r.trip_ref = g.trip_id
+left join segment_facts as f on r.trip_key = f.trip_key
+left join sources as s on r.trip_key = s.trip_key

@@ -1,0 +1,48 @@
+-- Grain: exposure: constant place, level, presence and weight, in order of its start.
+-- Rules: E1, R2 to R4, P3. ends_at is never NULL here; is_open says that nothing tells when the stay ends.
+with places as (
+    select
+        place_key,
+        place_id,
+        place_name,
+        country_code,
+        region_code,
+        latitude,
+        longitude,
+        precision,
+        timezone
+    from core.place
+)
+
+select
+    cast(row_number() over (order by e.starts_at, e.stay_id) as bigint) as exposure_id,
+    e.stay_id,
+    p.traveller_id,
+    t.trip_id,
+    g.place_id,
+    g.place_name,
+    g.country_code,
+    g.region_code,
+    g.latitude,
+    g.longitude,
+    e.starts_at,
+    e.ends_at,
+    e.is_open,
+    e.presence,
+    1.0 / e.candidate_count as weight,
+    e.candidate_count,
+    e.security_level,
+    e.medical_level,
+    e.level_highest,
+    e.level_most_specific,
+    e.risk_level,
+    case when g.precision = 'country' then e.worst_case_level else e.risk_level end as worst_case_level,
+    e.rating_status,
+    e.evacuation_status,
+    e.security_provider,
+    e.medical_provider
+from core.exposure_interval as e
+inner join core.pseudonym as p on e.traveller_key = p.traveller_key
+inner join core.trip_reference as t on e.trip_key = t.trip_key
+inner join places as g on e.place_key = g.place_key
+order by e.starts_at, e.stay_id

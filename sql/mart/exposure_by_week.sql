@@ -1,0 +1,142 @@
+-- Grain: week x place x risk_level x presence_group x affiliation.
+-- Rules: E2 (only person_days is additive), E3 (office weeks; as_of parts actual from planned), E4.
+-- Time is counted in microseconds times 720720 / candidate_count, a whole number for up to 16 candidates, and divided
+-- last. A night is the instant 03:00 local: their number between two instants follows from the local times of both.
+with intervals as (
+    select * from core.exposure_interval
+),
+
+weeks as (
+    select * from core.week
+),
+
+parameter as (
+    select as_of
+    from reference.parameter
+),
+
+places as (
+    select
+        place_key,
+        place_id,
+        place_name,
+        country_code,
+        region_code,
+        timezone
+    from core.place
+),
+
+travellers as (
+    select
+        traveller_key,
+        coalesce(affiliation, 'unknown') as affiliation
+    from core.traveller
+),
+
+runs as (
+    select
+        stay_id,
+        since_at
+    from core.stay_run
+    where is_arrival
+),
+
+zones as (
+    select
+        timezone,
+        local_year,
+        starts_at,
+        ends_at,
+        utc_offset_seconds
+    from reference.zone_transition
+),
+
+spread as (
+    select
+        *,
+        unnest(
+            generate_series(
+                (epoch_us(starts_at) - epoch_us(timestamp '1990-01-02 00:00:00')) // 604800000000,
+                (epoch_us(ends_at) - epoch_us(timestamp '1989-12-31 00:00:00')) // 604800000000
+            )
+        ) as week_number
+    from intervals
+),
+
+cells as (
+    select
+        s.stay_id,
+        s.traveller_key,
+        s.place_key,
+        s.trip_key,
+        s.risk_level,
+        s.presence,
+        s.candidate_count,
+        w.week_start_date,
+        s.starts_at as interval_starts_at,
+        greatest(s.starts_at, w.starts_at) as starts_at,
+        least(s.ends_at, w.ends_at) as ends_at
+    from spread as s
+    inner join weeks as w on s.week_number = w.week_number
+    where s.starts_at < w.ends_at and s.ends_at > w.starts_at
+),
+
+measured as (
+    select
+        c.week_start_date,
+        p.country_code,
+        p.region_code,
+        p.place_id,
+        p.place_name,
+        c.risk_level,
+        case c.presence
+            when 'possible' then 'possible'
+            when 'overdue' then 'overdue'
+            when 'transit' then 'moving'
+            when 'en_route' then 'moving'
+            else 'present'
+        end as presence_group,
+        t.affiliation,
+        c.traveller_key,
+        c.trip_key,
+        (epoch_us(c.ends_at) - epoch_us(c.starts_at)) * (720720 // c.candidate_count) as parts,
+        greatest(epoch_us(least(c.ends_at, a.as_of)) - epoch_us(c.starts_at), 0) * (720720 // c.candidate_count)
+            as actual_parts,
+        (epoch_us(c.ends_at) + coalesce(ze.utc_offset_seconds, 0) * 1000000 - 10800000001) // 86400000000
+        - (epoch_us(c.starts_at) + coalesce(zs.utc_offset_seconds, 0) * 1000000 - 10800000001) // 86400000000 as nights,
+        case when r.since_at = c.starts_at and c.interval_starts_at = c.starts_at then 1 else 0 end as arrival
+    from cells as c
+    cross join parameter as a
+    inner join places as p on c.place_key = p.place_key
+    inner join travellers as t on c.traveller_key = t.traveller_key
+    left join zones as zs
+        on
+            p.timezone = zs.timezone and year(c.starts_at) = zs.local_year
+            and c.starts_at >= zs.starts_at and c.starts_at < zs.ends_at
+    left join zones as ze
+        on
+            p.timezone = ze.timezone and year(c.ends_at) = ze.local_year
+            and c.ends_at >= ze.starts_at and c.ends_at < ze.ends_at
+    left join runs as r on c.stay_id = r.stay_id
+)
+
+select
+    week_start_date,
+    country_code,
+    region_code,
+    place_id,
+    place_name,
+    risk_level,
+    presence_group,
+    affiliation,
+    count(distinct traveller_key) as travellers,
+    count(distinct trip_key) as trips,
+    cast(sum(parts) as double) / 720720.0 / 86400000000.0 as person_days,
+    cast(sum(actual_parts) as double) / 720720.0 / 86400000000.0 as person_days_actual,
+    cast(sum(parts) - sum(actual_parts) as double) / 720720.0 / 86400000000.0 as person_days_planned,
+    cast(sum(nights) as bigint) as traveller_nights,
+    cast(sum(arrival) as bigint) as arrivals
+from measured
+group by
+    week_start_date, country_code, region_code, place_id, place_name, risk_level, presence_group, affiliation
+order by week_start_date, country_code, place_id, risk_level, presence_group, affiliation

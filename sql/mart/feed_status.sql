@@ -1,0 +1,54 @@
+-- Grain: feed that is declared or came.
+-- Rules: F1 (account), F3 (missing or older than its rhythm is stale; status says which).
+with feeds as (
+    select * from land.feed
+),
+
+files as (
+    select * from land.file
+),
+
+parameter as (
+    select as_of, known_at
+    from reference.parameter
+),
+
+counted as (
+    select
+        feed,
+        count(*) as files,
+        count(case when status = 'failed' then 1 end) as failed_files,
+        count(case when status = 'held' then 1 end) as held_files,
+        sum(records) as records,
+        sum(loaded) as loaded,
+        sum(rejected) as rejected,
+        sum(blank) as blank,
+        max(case when status = 'loaded' then received_at end) as newest_received_at
+    from files
+    group by feed
+)
+
+select
+    coalesce(f.feed, c.feed) as feed,
+    f.table_name,
+    f.mode,
+    f.rhythm_days,
+    coalesce(f.is_optional, true) as is_optional,
+    cast(coalesce(c.files, 0) as bigint) as files,
+    cast(coalesce(c.failed_files, 0) as bigint) as failed_files,
+    cast(coalesce(c.held_files, 0) as bigint) as held_files,
+    cast(coalesce(c.records, 0) as bigint) as records,
+    cast(coalesce(c.loaded, 0) as bigint) as loaded,
+    cast(coalesce(c.rejected, 0) as bigint) as rejected,
+    cast(coalesce(c.blank, 0) as bigint) as blank,
+    c.newest_received_at,
+    case
+        when c.newest_received_at is null and coalesce(c.files, 0) = 0 then 'missing'
+        when c.newest_received_at is null then 'failed'
+        when c.newest_received_at + to_seconds(cast(f.rhythm_days * 86400 as bigint)) < p.known_at then 'stale'
+        else 'current'
+    end as status
+from feeds as f
+full outer join counted as c on f.feed = c.feed
+cross join parameter as p
+order by 1

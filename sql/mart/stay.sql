@@ -1,0 +1,45 @@
+-- Grain: stay piece (S5), in order of its start.
+-- Rules: S1 to S9. ends_at is NULL while nothing says when the stay ends (S7).
+with pieces as (
+    select * from core.stay_piece
+),
+
+places as (
+    select * from core.place
+),
+
+place_statuses as (
+    select
+        place_id,
+        min(place_status) as place_status
+    from core.place_match
+    group by place_id
+)
+
+select
+    s.stay_id,
+    p.traveller_id,
+    t.trip_id,
+    g.place_id,
+    g.place_name,
+    g.country_code,
+    g.region_code,
+    g.latitude,
+    g.longitude,
+    s.starts_at,
+    s.ends_at,
+    s.presence,
+    1.0 / s.candidate_count as weight,
+    s.candidate_count,
+    s.is_home,
+    coalesce(m.place_status, 'resolved') as place_status,
+    g.precision,
+    g.is_zone_assumed,
+    g.timezone,
+    s.evidence
+from pieces as s
+inner join core.pseudonym as p on s.traveller_key = p.traveller_key
+inner join core.trip_reference as t on s.trip_key = t.trip_key
+inner join places as g on s.place_key = g.place_key
+left join place_statuses as m on g.place_id = m.place_id
+order by s.stay_id

@@ -1,0 +1,35 @@
+-- Grain: person: everybody of the roster and everybody a feed names.
+-- Rules: S9, S10.
+with travellers as (
+    select * from core.traveller
+),
+
+pseudonyms as (
+    select
+        traveller_key,
+        traveller_id
+    from core.pseudonym
+),
+
+contacts as (
+    select
+        traveller_key,
+        mobile_phone,
+        email
+    from core.contact
+)
+
+select
+    p.traveller_id,
+    t.affiliation,
+    t.school,
+    t.department,
+    t.home_country_code,
+    t.identity_status,
+    t.is_on_roster,
+    c.mobile_phone is not null as has_phone,
+    c.email is not null as has_email
+from travellers as t
+inner join pseudonyms as p on t.traveller_key = p.traveller_key
+left join contacts as c on t.traveller_key = c.traveller_key
+order by p.traveller_id

@@ -1,0 +1,22 @@
+-- Grain: trip.
+-- Rules: S2, S3, F1 (is_incomplete), section 9.
+select
+    t.trip_id,
+    p.traveller_id,
+    t.source,
+    t.trip_status,
+    t.registered_at,
+    t.updated_at,
+    t.starts_at,
+    t.ends_at,
+    t.channel,
+    t.purpose,
+    t.travels_with_students,
+    t.group_id,
+    t.is_international,
+    t.is_incomplete,
+    t.has_booking,
+    t.has_expense
+from core.trip as t
+inner join core.pseudonym as p on t.traveller_key = p.traveller_key
+order by t.trip_key

@@ -1,0 +1,195 @@
+-- Grain: segment of a registration, booking or expense report, as its feed states it, in local time.
+-- Rules: S2 (status: cancelled, confirmed, possible), S3 (carrier and number in one spelling), F1 (evidence names the record).
+-- A rented car counts as a presence where it was taken; an expense as a presence on its date, unless its type
+-- (a ticket, a fee) is bought from anywhere. ARNK only says that a stretch was not booked.
+-- identity_text joins what names the traveller; a segment that names nobody carries its trip instead.
+-- segment_key packs file, record and repetition, so that it needs no sort and leads back to the bytes.
+with registrations as (
+    select * from land.registrations
+),
+
+bookings as (
+    select * from land.bookings
+),
+
+expenses as (
+    select * from land.expenses
+),
+
+booking_status as (
+    select * from reference.booking_status
+),
+
+expense_type as (
+    select * from reference.expense_type
+),
+
+files as (
+    select
+        file_number,
+        file_sha256
+    from land.file
+),
+
+registered as (
+    select
+        'registration' as source,
+        trip_id as trip_ref,
+        person_id,
+        lower(traveller_email) as email,
+        traveller_name,
+        contact_phone as phone,
+        case
+            when segment_type in ('flight', 'rail', 'road', 'sea') then 'movement'
+            when segment_type is null and from_place is not null and to_place is not null then 'movement'
+            else coalesce(segment_type, 'presence')
+        end as segment_kind,
+        segment_type,
+        case trip_status when 'cancelled' then 'cancelled' when 'tentative' then 'possible' else 'confirmed' end
+            as segment_status,
+        segment_number,
+        from_place as from_text,
+        cast(null as varchar) as from_country_hint,
+        'text' as from_kind,
+        case when segment_type in ('lodging', 'presence') then coalesce(to_place, from_place) else to_place end
+            as to_text,
+        cast(null as varchar) as to_country_hint,
+        cast(null as varchar) as to_region_hint,
+        'text' as to_kind,
+        starts_local,
+        coalesce(starts_local_has_time, false) as starts_has_time,
+        ends_local,
+        coalesce(ends_local_has_time, false) as ends_has_time,
+        carrier_code,
+        service_number,
+        property_name,
+        coalesce(updated_at, registered_at, received_at) as updated_at,
+        feed,
+        file_number,
+        record_number,
+        repetition
+    from registrations
+),
+
+booked as (
+    select
+        'booking' as source,
+        concat('booking:', b.record_locator, ':', cast(b.booking_issued_date as varchar)) as trip_ref,
+        b.employee_id as person_id,
+        lower(b.traveller_email) as email,
+        b.traveller_name,
+        b.traveller_phone as phone,
+        case b.segment_type
+            when 'air' then 'movement' when 'rail' then 'movement' when 'htl' then 'lodging' else 'presence'
+        end
+            as segment_kind,
+        b.segment_type,
+        case when b.status_code is null then 'confirmed' else coalesce(s.segment_status, 'confirmed') end
+            as segment_status,
+        b.segment_number,
+        case when b.segment_type in ('air', 'rail') then b.from_code end as from_text,
+        cast(null as varchar) as from_country_hint,
+        'iata' as from_kind,
+        case
+            when b.segment_type in ('air', 'rail') then b.to_code
+            else coalesce(b.city, b.to_code, b.from_code)
+        end as to_text,
+        case when b.segment_type not in ('air', 'rail') then upper(b.country_code) end as to_country_hint,
+        cast(null as varchar) as to_region_hint,
+        case when b.segment_type in ('air', 'rail') or b.city is null then 'iata' else 'text' end as to_kind,
+        b.starts_local,
+        coalesce(b.starts_local_has_time, false) as starts_has_time,
+        b.ends_local,
+        coalesce(b.ends_local_has_time, false) as ends_has_time,
+        b.carrier_code,
+        b.service_number,
+        b.property_name,
+        coalesce(b.updated_at, b.issued_at, b.received_at) as updated_at,
+        b.feed,
+        b.file_number,
+        b.record_number,
+        b.repetition
+    from bookings as b
+    left join booking_status as s on upper(b.status_code) = s.status_code
+    where coalesce(upper(b.carrier_code), '') <> 'ARNK' and coalesce(upper(b.status_code), '') <> 'ARNK'
+),
+
+spent as (
+    select
+        'expense' as source,
+        concat('expense:', e.report_id) as trip_ref,
+        e.employee_id as person_id,
+        lower(e.email) as email,
+        cast(null as varchar) as traveller_name,
+        cast(null as varchar) as phone,
+        'presence' as segment_kind,
+        'expense' as segment_type,
+        'confirmed' as segment_status,
+        e.line_number as segment_number,
+        cast(null as varchar) as from_text,
+        cast(null as varchar) as from_country_hint,
+        'text' as from_kind,
+        e.city as to_text,
+        upper(e.country_code) as to_country_hint,
+        upper(e.country_subdivision_code) as to_region_hint,
+        'text' as to_kind,
+        cast(e.transaction_date as timestamp) as starts_local,
+        false as starts_has_time,
+        cast(e.transaction_date as timestamp) as ends_local,
+        false as ends_has_time,
+        cast(null as varchar) as carrier_code,
+        cast(null as varchar) as service_number,
+        cast(null as varchar) as property_name,
+        e.received_at as updated_at,
+        e.feed,
+        e.file_number,
+        e.record_number,
+        e.repetition
+    from expenses as e
+    left join expense_type as t on lower(trim(e.expense_type)) = t.expense_type
+    where coalesce(t.places_traveller, true)
+),
+
+united as (
+    select * from registered
+    union all
+    select * from booked
+    union all
+    select * from spent
+)
+
+select
+    u.source,
+    u.trip_ref,
+    case
+        when coalesce(u.person_id, u.email, u.traveller_name) is null then concat('||', u.source, ':', u.trip_ref)
+        else concat(coalesce(u.person_id, ''), '|', coalesce(u.email, ''), '|', coalesce(lower(u.traveller_name), ''))
+    end as identity_text,
+    u.person_id,
+    u.email,
+    u.traveller_name,
+    u.phone,
+    u.segment_kind,
+    u.segment_type,
+    u.segment_status,
+    u.segment_number,
+    u.from_text,
+    u.from_country_hint,
+    u.from_kind,
+    u.to_text,
+    u.to_country_hint,
+    u.to_region_hint,
+    u.to_kind,
+    u.starts_local,
+    u.starts_has_time,
+    u.ends_local,
+    u.ends_has_time,
+    upper(u.carrier_code) as carrier_code,
+    ltrim(regexp_extract(upper(u.service_number), '([0-9]+)[A-Z]?$', 1), '0') as service_number,
+    u.property_name,
+    u.updated_at,
+    cast(u.file_number as bigint) * 68719476736 + cast(u.record_number as bigint) * 64 + cast(u.repetition as bigint)
+        as segment_key,
+    concat(u.feed, ':', substr(f.file_sha256, 1, 12), ':', cast(u.record_number as varchar)) as evidence
+from united as u
+inner join files as f on u.file_number = f.file_number
