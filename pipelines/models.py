@@ -317,6 +317,18 @@ def _schema_query() -> str:
     )
 
 
+def header_lines(sql: str) -> dict[str, str]:
+    """The ``-- name: value`` lines at the head of a SQL file."""
+    entries = {}
+    for line in sql.splitlines():
+        if not line.startswith("--"):
+            break
+        name, colon, value = line.removeprefix("--").partition(":")
+        if colon:
+            entries[name.strip()] = value.strip()
+    return entries
+
+
 def _literal(text: str) -> str:
     return "'" + text.replace("'", "''") + "'"
 

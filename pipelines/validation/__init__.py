@@ -138,7 +138,7 @@ def sql_checks(root: Path = SQL) -> list[SqlCheck]:
     found = []
     for path in sorted((root / "checks").glob("*.sql")):
         text = path.read_text(encoding="utf-8").strip().rstrip(";")
-        header = _header(text)
+        header = sql_models.header_lines(text)
         if not header.get("title") or header.get("severity") not in ("blocking", "warning"):
             raise MusterError(
                 f"sql/checks/{path.name} needs the lines '-- title: …' and '-- severity: blocking|warning'."
@@ -147,17 +147,6 @@ def sql_checks(root: Path = SQL) -> list[SqlCheck]:
         table = re.search(r"\b(?:from|join)\s+((?:land|stage|core|mart)\.\w+)", text)
         found.append(SqlCheck(path.stem, header["title"], header["severity"], text, table[1] if table else "mart"))
     return found
-
-
-def _header(text: str) -> dict[str, str]:
-    entries = {}
-    for line in text.splitlines():
-        if not line.startswith("--"):
-            break
-        name, colon, value = line.removeprefix("--").partition(":")
-        if colon:
-            entries[name.strip()] = value.strip()
-    return entries
 
 
 def validate(

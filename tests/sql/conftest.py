@@ -98,14 +98,12 @@ def all_models() -> dict[str, models.Model]:
 
 @functools.cache
 def source_types() -> dict[str, dict[str, str]]:
-    """The declared columns of land and reference tables."""
+    """The declared columns of the tables that code makes: of feeds from their contracts, of others from a file."""
+    from pipelines.contracts import shipped_contracts
+
     document: dict[str, dict[str, str]] = load_yaml(HERE / "sources.yml")
-    common = document.pop("land")
-    account = ("land.feed", "land.file", "land.rejected_record")
-    return {
-        table: {**columns, **(common if table.startswith("land.") and table not in account else {})}
-        for table, columns in document.items()
-    }
+    contracts = shipped_contracts().values()
+    return document | {f"land.{contract.table}": dict(contract.table_columns()) for contract in contracts}
 
 
 @functools.cache
@@ -123,7 +121,9 @@ def real_reference() -> frozenset[str]:
     con.execute("use real; create schema if not exists reference")
     then = datetime.fromisoformat(f"{PARAMETER['as_of']}+00:00")
     reference.load(con, Home(HERE / "none"), Settings(), then, then)
-    found = con.execute("select table_name from duckdb_tables() where database_name = 'real'").fetchall()
+    found = con.execute(
+        "select table_name from information_schema.tables where table_catalog = 'real' and table_schema = 'reference'"
+    ).fetchall()
     return frozenset(f"reference.{name}" for (name,) in found)
 
 
