@@ -24,7 +24,27 @@ from pipelines.generate.tables import (
 )
 from pipelines.generate.trips import BACK, BACK_ON, CAR, FLIGHT, LODGING, OUT, OUT_ON, PRESENCE, RAIL, REPLACED, ROAD
 
-COLUMNS = ["record_locator", "issued_at", "updated_at", "traveller_name", "traveller_email", "traveller_phone", "employee_id", "segment_number", "segment_type", "status_code", "from_code", "to_code", "starts_local", "ends_local", "carrier_code", "service_number", "property_name", "city", "country_code"]
+COLUMNS = [
+    "record_locator",
+    "issued_at",
+    "updated_at",
+    "traveller_name",
+    "traveller_email",
+    "traveller_phone",
+    "employee_id",
+    "segment_number",
+    "segment_type",
+    "status_code",
+    "from_code",
+    "to_code",
+    "starts_local",
+    "ends_local",
+    "carrier_code",
+    "service_number",
+    "property_name",
+    "city",
+    "country_code",
+]
 
 SEGMENT_TYPES = ("AIR", "RAIL", "ROAD", "HTL", "PRESENCE", "CAR")
 STATUS_CODES = ("HK", "KK", "RR", "TK", "HX", "HL", "ZZ")
@@ -51,6 +71,8 @@ def make_bookings(rng: np.random.Generator, scene: Scene, files: int, first_mome
     faults["reissued_booking"] &= has_older
     mask = _segments(rng, scene)
     trip, slot = np.nonzero(mask)
+    in_time = np.lexsort((scene.route.starts[trip, slot], trip))
+    trip, slot = trip[in_time], slot[in_time]
     number = np.arange(len(trip)) - np.searchsorted(trip, trip) + 1
     older = has_older[trip] & (slot != REPLACED)
     size = len(trip)
@@ -62,7 +84,7 @@ def make_bookings(rng: np.random.Generator, scene: Scene, files: int, first_mome
         "issued_at": instant(scene.issued_at),
         "traveller_name": gds_name(scene),
         "traveller_email": email(scene),
-        "traveller_phone": choose(scene.number % 3 == 0, scene.person_text(scene.people.phone), None),
+        "traveller_phone": choose(scene.number % 6 == 0, scene.person_text(scene.people.phone), None),
         "employee_id": choose(scene.number % 4 != 0, person_id(scene), None),
     }
     index = pa.array(trip)

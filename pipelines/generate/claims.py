@@ -13,7 +13,21 @@ from pipelines.generate.registrations import property_text, trip_id
 from pipelines.generate.tables import DAY, HOUR, Text, choose, date_text, digits, instant, join, repeat, take
 from pipelines.generate.trips import STAY_A, STAY_B
 
-EXPENSE_COLUMNS = ["report_id", "line_number", "employee_id", "email", "transaction_date", "expense_type", "vendor", "city", "country_subdivision_code", "country_code", "amount", "currency_code", "is_personal"]
+EXPENSE_COLUMNS = [
+    "report_id",
+    "line_number",
+    "employee_id",
+    "email",
+    "transaction_date",
+    "expense_type",
+    "vendor",
+    "city",
+    "country_subdivision_code",
+    "country_code",
+    "amount",
+    "currency_code",
+    "is_personal",
+]
 REVIEW_COLUMNS = ["review_id", "trip_id", "email", "kind", "outcome", "decided_at", "approver"]
 
 EXPENSE_TYPES = ("taxi", "meal", "lodging", "meal", "lodging")
@@ -67,7 +81,7 @@ def make_expenses(rng: np.random.Generator, scene: Scene) -> dict[str, Text]:
 
 
 def make_reviews(rng: np.random.Generator, scene: Scene) -> dict[str, Text]:
-    """Reviews that Columbia's and UMB's rules would ask for at the base level of the country; one in eight is missing."""
+    """Reviews that policies ask for at the base level of the country; one in eight is missing."""
     world = scene.world
     level = base_levels(world)[world.country[scene.first]]
     students = scene.people.affiliation[scene.trips.person] == STUDENT

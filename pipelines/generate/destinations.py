@@ -8,10 +8,13 @@ from __future__ import annotations
 
 DESTINATIONS = """
 US|JFK 12 New York;EWR 5 Newark;BOS 16 Boston;ORD 22 Chicago;LAX 24 Los Angeles;SFO 24 San Francisco;IAD 18 Washington
-US|ATL 12 Atlanta;DFW 9 Dallas;DEN 12 Denver;SEA 12 Seattle;MIA 12 Miami;PHX 7 Phoenix;MSP 6 Minneapolis;SAN 11 San Diego
-US|PHL 6 Philadelphia;DTW 5 Detroit;AUS 9 Austin;MSY 8 New Orleans;HNL 5 Honolulu;RDU 5 Raleigh;PIT 4 Pittsburgh;ANC 1 Anchorage
+US|ATL 12 Atlanta;DFW 9 Dallas;DEN 12 Denver;SEA 12 Seattle
+US|MIA 12 Miami;PHX 7 Phoenix;MSP 6 Minneapolis;SAN 11 San Diego
+US|PHL 6 Philadelphia;DTW 5 Detroit;AUS 9 Austin;MSY 8 New Orleans
+US|HNL 5 Honolulu;RDU 5 Raleigh;PIT 4 Pittsburgh;ANC 1 Anchorage
 CA|YYZ 22 Toronto;YUL 18 Montreal;YVR 14 Vancouver;YOW 6 Ottawa;YYC 4 Calgary;YHZ 2 Halifax
-MX|MEX 20 Mexico City;CUN 6 Cancún;GDL 4 Guadalajara;MTY 4 Monterrey;OAX 4 Oaxaca;TIJ 2 Tijuana;CUL 1 Culiacán;ACA 1 Acapulco
+MX|MEX 20 Mexico City;CUN 6 Cancún;GDL 4 Guadalajara;MTY 4 Monterrey
+MX|OAX 4 Oaxaca;TIJ 2 Tijuana;CUL 1.5 Culiacán;ACA 1.5 Acapulco
 GT|GUA 4 Guatemala City
 HN|SAP 1 San Pedro Sula;TGU 2 Tegucigalpa
 SV|SAL 2 San Salvador
@@ -20,13 +23,13 @@ CR|SJO 8 San José
 PA|PTY 5 Panama City
 CU|HAV 2 Havana
 DO|SDQ 5 Santo Domingo
-HT|PAP 1 Port-au-Prince
+HT|PAP 2 Port-au-Prince
 JM|KIN 3 Kingston
 TT|POS 1 Port of Spain
 BB|BGI 1 Bridgetown
 BS|NAS 2 Nassau
 CO|BOG 10 Bogotá;MDE 4 Medellín;CLO 1 Cali;CTG 2 Cartagena
-VE|CCS 0.6 Caracas
+VE|CCS 1.5 Caracas
 EC|UIO 4 Quito;GYE 2 Guayaquil
 PE|LIM 8 Lima;CUZ 4 Cusco
 BO|LPB 2 La Paz;VVI 1 Santa Cruz
@@ -35,7 +38,8 @@ PY|ASU 1 Asunción
 UY|MVD 2 Montevideo
 AR|EZE 9 Buenos Aires;COR 1 Córdoba;MDZ 1 Mendoza
 CL|SCL 8 Santiago
-GB|LHR 52 London;LGW 6 London;MAN 7 Manchester;EDI 9 Edinburgh;GLA 3 Glasgow;BHX 3 Birmingham;BRS 2 Bristol;BFS 2 Belfast
+GB|LHR 52 London;LGW 6 London;MAN 7 Manchester;EDI 9 Edinburgh
+GB|GLA 3 Glasgow;BHX 3 Birmingham;BRS 2 Bristol;BFS 2 Belfast
 IE|DUB 14 Dublin
 FR|CDG 36 Paris;ORY 4 Paris;LYS 5 Lyon;NCE 5 Nice;MRS 3 Marseille;TLS 3 Toulouse
 BE|BRU 11 Brussels
@@ -68,9 +72,9 @@ MK|SKP 0.6 Skopje
 BG|SOF 2 Sofia
 RO|OTP 3 Bucharest;CLJ 1 Cluj-Napoca
 MD|RMO 0.5 Chișinău
-UA|KBP 1.4 Kyiv;LWO 1 Lviv;ODS 0.3 Odesa
+UA|KBP 4 Kyiv;LWO 2 Lviv;ODS 0.3 Odesa
 BY|MSQ 0.2 Minsk
-RU|SVO 0.6 Moscow;LED 0.4 Saint Petersburg
+RU|SVO 1 Moscow;LED 0.4 Saint Petersburg
 GR|ATH 10 Athens;SKG 2 Thessaloniki
 CY|LCA 2 Larnaca
 MT|MLA 1 Valletta
@@ -80,9 +84,9 @@ AM|EVN 1 Yerevan
 AZ|GYD 1 Baku
 IL|TLV 6 Tel Aviv
 JO|AMM 5 Amman
-LB|BEY 2 Beirut
-SY|DAM 0.3 Damascus
-IQ|BGW 0.6 Baghdad;EBL 1 Erbil
+LB|BEY 4 Beirut
+SY|DAM 0.6 Damascus
+IQ|BGW 1.2 Baghdad;EBL 2 Erbil
 IR|IKA 0.3 Tehran
 SA|RUH 3 Riyadh;JED 2 Jeddah
 KW|KWI 1 Kuwait City
@@ -90,7 +94,7 @@ BH|BAH 1 Manama
 QA|DOH 5 Doha
 AE|DXB 10 Dubai;AUH 6 Abu Dhabi
 OM|MCT 1 Muscat
-YE|ADE 0.2 Aden
+YE|ADE 0.3 Aden
 EG|CAI 6 Cairo;LXR 1 Luxor
 LY|MJI 0.2 Tripoli
 TN|TUN 2 Tunis
@@ -99,43 +103,44 @@ MA|CMN 4 Casablanca;RAK 4 Marrakesh;RBA 2 Rabat
 MR|NKC 0.3 Nouakchott
 SN|DSS 3 Dakar
 GM|BJL 0.6 Banjul
-ML|BKO 0.6 Bamako
-BF|OUA 0.4 Ouagadougou
-NE|NIM 0.4 Niamey
-TD|NDJ 0.4 N'Djamena
+ML|BKO 1.4 Bamako
+BF|OUA 1 Ouagadougou
+NE|NIM 1 Niamey
+TD|NDJ 0.8 N'Djamena
 CI|ABJ 2 Abidjan
 GH|ACC 6 Accra;KMS 1 Kumasi
 TG|LFW 0.5 Lomé
 BJ|COO 0.6 Cotonou
-NG|LOS 3 Lagos;ABV 2 Abuja;KAN 0.4 Kano
+NG|LOS 4 Lagos;ABV 2 Abuja;KAN 0.4 Kano
 CM|NSI 1 Yaoundé;DLA 1 Douala
 GA|LBV 0.4 Libreville
-CD|FIH 1 Kinshasa;GOM 0.5 Goma;FBM 0.3 Lubumbashi
+CD|FIH 2 Kinshasa;GOM 1 Goma;FBM 0.3 Lubumbashi
 CG|BZV 0.3 Brazzaville
 CF|BGF 0.2 Bangui
-SS|JUB 0.6 Juba
-SD|PZU 0.2 Port Sudan
+SS|JUB 1.5 Juba
+SD|PZU 0.5 Port Sudan
 ET|ADD 4 Addis Ababa
 ER|ASM 0.2 Asmara
 DJ|JIB 0.5 Djibouti
-SO|MGQ 0.3 Mogadishu;HGA 0.3 Hargeisa
+SO|MGQ 0.5 Mogadishu;HGA 1 Hargeisa
 KE|NBO 9 Nairobi;KIS 1 Kisumu;MBA 1 Mombasa
 UG|EBB 4 Kampala
 RW|KGL 3 Kigali
-BI|BJM 0.3 Bujumbura
+BI|BJM 0.6 Bujumbura
 TZ|DAR 3 Dar es Salaam;JRO 2 Arusha;ZNZ 1 Zanzibar
 MW|LLW 2 Lilongwe
 ZM|LUN 2 Lusaka
 ZW|HRE 1 Harare
-MZ|MPM 1 Maputo;POL 0.3 Pemba
+MZ|MPM 1 Maputo;POL 0.8 Pemba
 BW|GBE 1 Gaborone
 NA|WDH 1 Windhoek
 ZA|JNB 7 Johannesburg;CPT 8 Cape Town;DUR 2 Durban
 MG|TNR 1 Antananarivo
 MU|MRU 1 Port Louis
-IN|DEL 13 Delhi;BOM 10 Mumbai;BLR 9 Bengaluru;MAA 4 Chennai;HYD 3 Hyderabad;CCU 2 Kolkata;SXR 0.4 Srinagar;IMF 0.3 Imphal
-PK|ISB 1.4 Islamabad;LHE 1.4 Lahore;KHI 1 Karachi;PEW 0.3 Peshawar
-AF|KBL 0.3 Kabul
+IN|DEL 13 Delhi;BOM 10 Mumbai;BLR 9 Bengaluru;MAA 4 Chennai
+IN|HYD 3 Hyderabad;CCU 2 Kolkata;SXR 0.4 Srinagar;IMF 0.3 Imphal
+PK|ISB 2 Islamabad;LHE 2 Lahore;KHI 1 Karachi;PEW 0.3 Peshawar
+AF|KBL 0.6 Kabul
 NP|KTM 4 Kathmandu
 BD|DAC 3 Dhaka
 LK|CMB 2 Colombo
@@ -155,7 +160,7 @@ VN|HAN 4 Hanoi;SGN 5 Ho Chi Minh City
 LA|VTE 0.6 Vientiane
 KH|KTI 2 Phnom Penh
 TH|BKK 9 Bangkok;CNX 2 Chiang Mai
-MM|RGN 0.5 Yangon
+MM|RGN 1.2 Yangon
 MY|KUL 4 Kuala Lumpur;PEN 1 George Town
 SG|SIN 10 Singapore
 ID|CGK 4 Jakarta;DPS 3 Denpasar;JOG 1 Yogyakarta
@@ -188,7 +193,11 @@ HOMES_ELSEWHERE = {
 }
 """Home airports, weighted, of the few who live and work elsewhere for the institution (S9)."""
 
-HUBS = ["ATL", "DFW", "ORD", "MIA", "SFO", "LAX", "IAD", "YYZ", "YVR", "MEX", "PTY", "BOG", "GRU", "LHR", "CDG", "AMS", "FRA", "MUC", "ZRH", "MAD", "LIS", "CPH", "HEL", "IST", "DOH", "DXB", "ADD", "NBO", "JNB", "CAI", "DEL", "BOM", "SIN", "BKK", "HKG", "ICN", "HND", "TPE", "SYD", "AKL", "NAN", "CMN"]
+_HUBS = """
+ATL DFW ORD MIA SFO LAX IAD YYZ YVR MEX PTY BOG GRU LHR CDG AMS FRA MUC ZRH MAD LIS CPH HEL IST DOH DXB ADD
+NBO JNB CAI DEL BOM SIN BKK HKG ICN HND TPE SYD AKL NAN CMN
+"""
+HUBS = tuple(_HUBS.split())
 """Airports where a journey without a direct flight changes planes."""
 
 CARRIERS = {
@@ -205,6 +214,9 @@ CARRIERS = {
 RAIL_COUNTRIES = "GB FR BE NL DE CH AT IT ES PL CZ HU SE DK NO FI JP KR CN IN MA TW LU SK SI HR"
 """Countries whose neighbouring cities people reach by train."""
 
+NIGHT_HUB_COUNTRIES = "AE QA TR ET SG IN HK TH"
+"""Countries whose hubs have flights all night."""
+
 RAIL_NAMES = {"GB": "GW", "FR": "SF", "DE": "DB", "IT": "TI", "ES": "RE", "CH": "SB", "AT": "OB", "JP": "JR"}
 """Two letters of the railway by country; others are XR."""
 
@@ -218,7 +230,8 @@ HISTORICAL_NAMES = {
     "BOM": "Bombay, India", "MAA": "Madras, India", "CCU": "Calcutta, India", "SGN": "Saigon, Vietnam",
     "RGN": "Rangoon, Burma", "LED": "Leningrad, Russia", "KBP": "Kiev, Ukraine", "PEK": "Peking, China",
     "IST": "Constantinople, Turkey", "ALA": "Alma-Ata, Kazakhstan", "JOG": "Jogjakarta, Indonesia",
-    "BLR": "Bangalore, India", "DAC": "Dacca, Bangladesh", "PRG": "Prague, Czechoslovakia", "HRE": "Salisbury, Rhodesia",
+    "BLR": "Bangalore, India", "DAC": "Dacca, Bangladesh", "PRG": "Prague, Czechoslovakia",
+    "HRE": "Salisbury, Rhodesia",
     "BEG": "Belgrade, Yugoslavia", "SJJ": "Sarajevo, Yugoslavia", "CAN": "Canton, China", "GZT": "Antep, Turkey",
 }  # fmt: skip
 """Old names that people still type."""

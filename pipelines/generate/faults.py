@@ -35,7 +35,7 @@ RATES = {
     "place_country_only": (0.02, "the registration names the country alone"),
     "place_two_in_one": (0.005, "the registration names two places in one text"),
     "place_misspelt": (0.015, "the registration misspells the city"),
-    "place_historical": (0.004, "the registration uses an old name"),
+    "place_historical": (0.04, "the registration uses the city's old name; only where there is one"),
     "place_unknown": (0.004, "the registration names a place nobody knows"),
     "place_city_only": (0.06, "the registration names the city without its country"),
     "name_misspelt": (0.015, "the traveller's name is misspelt wherever it appears"),

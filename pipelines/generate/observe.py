@@ -1,4 +1,4 @@
-"""What every feed shares about a chunk's trips: who made it into which feed, when it was told, and how the person is written."""
+"""What all feeds share about a chunk's trips: who is in which feed, when it was told, and how a person is written."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from pipelines.generate.destinations import HISTORICAL_NAMES
 from pipelines.generate.people import STUDENT, People
 from pipelines.generate.tables import DAY, HOUR, Bools, Ints, Text, choose, fold, join, take
 from pipelines.generate.trips import BACK, BACK_ON, LODGING, MOVE, NONE, OUT, STAY_A, STAY_B, Itineraries, Plans, Trips
@@ -72,8 +73,8 @@ def observe(
     returns = np.where(back_on, route.ends[:, BACK_ON], route.ends[:, BACK])
     home_country = world.country[people.home[trips.person]]
     is_home = (world.country[first] == home_country) & ((second < 0) | (world.country[second] == home_country))
+    _limit(faults, departs, as_of, world, (first, second), plans.nights[trips.plan])
     unregistered = faults["unregistered_booking"] | faults["unregistered_expense"] | faults["unseen"]
-    _limit(faults, departs, returns, as_of, second, world, first, plans.nights[trips.plan])
     channel = rng.choice(4, count, p=[0.68, 0.13, 0.13, 0.06])
     # A registration of one's own hand or forwarded knows no agency: the agency's would have been right and in time.
     by_hand = faults["unconfirmed"] | faults["wrong_country"] | faults["partial"] | faults["registered_late"]
@@ -100,19 +101,15 @@ def observe(
 
 
 def _limit(
-    faults: dict[str, Bools],
-    departs: Ints,
-    returns: Ints,
-    as_of: int,
-    second: Ints,
-    world: World,
-    first: Ints,
-    nights: Ints,
+    faults: dict[str, Bools], departs: Ints, as_of: int, world: World, places: tuple[Ints, Ints], nights: Ints
 ) -> None:
     """Drop faults that cannot be for these trips: a late registration needs a departure in the past, and so on."""
+    first, second = places
     faults["registered_late"] &= departs + 2 * DAY < as_of
     faults["unregistered_expense"] &= departs + 3 * DAY < as_of
-    faults["surface_gap"] &= second >= 0
+    faults["surface_gap"] &= (second >= 0) & ~faults["one_way"]
+    has_old_name = np.array([code in HISTORICAL_NAMES for code in world.codes])
+    faults["place_historical"] &= has_old_name[first]
     abroad = (second >= 0) & (world.country[np.maximum(second, 0)] != world.country[first])
     faults["partial"] &= abroad | (nights >= 10)
 

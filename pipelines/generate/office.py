@@ -41,10 +41,10 @@ def generate(
 ) -> dict[str, Any]:
     """Write ``out/inbox/<feed>/*.csv`` and ``out/truth/*`` for an invented office; returns what was written.
 
-    The same ``trips``, ``seed``, ``as_of`` and ``noise`` give the same bytes. Trips lie between 18 months before and three
-    months after ``as_of`` (UTC, a naive one is read as UTC; floored to the hour). ``noise`` scales the rates of all faults,
-    0 turns them off. ``progress`` is called with trips done and trips in all. The result holds ``travellers``, ``trips``,
-    ``as_of``, ``rows`` by feed, ``bytes``, ``faults`` by kind and ``audit`` by status.
+    The same ``trips``, ``seed``, ``as_of`` and ``noise`` give the same bytes. Trips lie between 18 months before and
+    three months after ``as_of`` (UTC, a naive one is read as UTC; floored to the hour). ``noise`` scales the rates of
+    all faults, 0 turns them off. ``progress`` is called with trips done and trips in all. The result holds
+    ``travellers``, ``trips``, ``as_of``, ``rows`` by feed, ``bytes``, ``faults`` by kind and ``audit`` by status.
 
     Raises UsageError for senseless numbers, and MusterError where ``out`` holds feeds already or cannot be written.
     """

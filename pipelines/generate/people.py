@@ -12,7 +12,20 @@ from pipelines.generate import destinations, names
 from pipelines.generate.tables import DAY, Bools, Ints, Text, choose, date_text, digits, fold, join, repeat, take
 from pipelines.generate.world import World
 
-COLUMNS = ["person_id", "given_name", "family_name", "email", "other_emails", "affiliation", "school", "department", "mobile_phone", "home_country_code", "active_from_date", "active_to_date"]
+COLUMNS = [
+    "person_id",
+    "given_name",
+    "family_name",
+    "email",
+    "other_emails",
+    "affiliation",
+    "school",
+    "department",
+    "mobile_phone",
+    "home_country_code",
+    "active_from_date",
+    "active_to_date",
+]
 
 STUDENT, FACULTY, STAFF = 0, 1, 2
 

@@ -1,7 +1,7 @@
 """Ratings by two invented providers, with a history of changes, and alerts where travellers are.
 
-The levels are made up for demonstration. They lean on what public advice has said for years so that pages read sensibly,
-and are nobody's advice; providers are called ``invented`` and ``invented_second`` and every note begins with that word.
+The levels are made up for demonstration. They lean on what public advice has said for years so that pages read
+sensibly, and are nobody's advice; the providers are ``invented`` and ``invented_second``, and so begins every note.
 """
 
 from __future__ import annotations
@@ -14,23 +14,47 @@ import pycountry
 from pipelines.generate.tables import DAY, HOUR, CsvFile, Ints, instant
 from pipelines.generate.world import World
 
-COLUMNS = ["provider", "category", "place_type", "place", "level", "evacuation_status", "valid_from", "published_at", "latitude", "longitude", "radius_km", "note"]
-ALERT_COLUMNS = ["alert_id", "issued_at", "expires_at", "title", "severity", "place", "latitude", "longitude", "radius_km", "url"]
+COLUMNS = [
+    "provider",
+    "category",
+    "place_type",
+    "place",
+    "level",
+    "evacuation_status",
+    "valid_from",
+    "published_at",
+    "latitude",
+    "longitude",
+    "radius_km",
+    "note",
+]
+ALERT_COLUMNS = [
+    "alert_id",
+    "issued_at",
+    "expires_at",
+    "title",
+    "severity",
+    "place",
+    "latitude",
+    "longitude",
+    "radius_km",
+    "url",
+]
 
 LEVELS = ("insignificant", "low", "medium", "high", "extreme")
 
 SECURITY = {
     5: "AF SY YE SO SS SD LY ML CF UA HT",
     4: "RU BY IR IQ LB NE BF TD CD ER MM VE KP PS BI",
-    3: "IL PK NG CM MX CO EC HN GT SV NI ET KE TZ UG MZ ZA IN BD PH PG EG TN DZ TR JO SA BR PE BO JM TT DO MR CI GN GW SL LR "
-    "ZW MG DJ AZ AM GE RS XK BA ID LK NP CU CG GA TG BJ SZ LS TJ KG KM SB TL",
+    3: "IL PK NG CM MX CO EC HN GT SV NI ET KE TZ UG MZ ZA IN BD PH PG EG TN DZ TR JO SA BR PE BO JM TT DO MR CI GN "
+    "GW SL LR ZW MG DJ AZ AM GE RS XK BA ID LK NP CU CG GA TG BJ SZ LS TJ KG KM SB TL",
     1: "IS NO DK FI CH LU AT SG JP NZ PT IE SI CZ LI MC AD BT",
 }
 MEDICAL = {
     5: "AF SY YE SO SS SD CF HT CD TD",
     4: "LY ML NE BF ER MM VE KP BI MR GN GW SL LR NG CM MZ MG ZW MW PG DJ TL SB KI AO GM CG GQ TG BJ KM ET UA",
-    3: "IQ LB PS PK HN GT SV NI EC BO TZ UG KE RW ZM NA BW ZA IN BD PH EG DZ JM CU CI SN GH GA SZ LS TJ KG UZ TM MN LA KH VN ID "
-    "LK NP BT MV FJ WS TO VU PY GY PE BR DO TT MX RU BY IR AZ AM MD",
+    3: "IQ LB PS PK HN GT SV NI EC BO TZ UG KE RW ZM NA BW ZA IN BD PH EG DZ JM CU CI SN GH GA SZ LS TJ KG UZ TM MN LA "
+    "KH VN ID LK NP BT MV FJ WS TO VU PY GY PE BR DO TT MX RU BY IR AZ AM MD",
     1: "IS NO DK FI SE CH LU AT DE NL BE FR GB IE ES PT IT SG JP KR AU NZ CA US IL LI MC AD",
 }
 UNRATED = ("KI", "BT", "GM", "WS")
@@ -174,7 +198,7 @@ def _columns(rows: list[dict]) -> dict[str, object]:
 
 
 def write_alerts(folder: Path, world: World, as_of: int, present: Ints) -> int:
-    """Write six alerts: in the places where most travellers are at ``as_of`` (by airport number), one expired, one far off."""
+    """Write six alerts, five where most travellers are at ``as_of`` (by airport number), one of them expired."""
     troubled = present * (base_levels(world)[world.country] >= 3)
     busy = [int(place) for place in np.argsort(-present, kind="stable")[:3]]
     risky = [int(place) for place in np.argsort(-troubled, kind="stable") if place not in busy][:2]
@@ -191,8 +215,8 @@ def write_alerts(folder: Path, world: World, as_of: int, present: Ints) -> int:
         issued = as_of - ago * HOUR + minute * 60
         values = (
             f"AL{number:04d}", issued, as_of + until * HOUR, f"Invented: {title}, {world.names[place]}", severity,
-            world.text[place].as_py(), round(float(world.latitude[place]), 4), round(float(world.longitude[place]), 4), radius,
-            f"https://alerts.example.org/{number}",
+            world.text[place].as_py(), round(float(world.latitude[place]), 4),
+            round(float(world.longitude[place]), 4), radius, f"https://alerts.example.org/{number}",
         )  # fmt: skip
         for name, value in zip(ALERT_COLUMNS, values, strict=True):
             rows[name].append(value)

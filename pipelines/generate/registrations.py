@@ -36,7 +36,30 @@ from pipelines.generate.tables import (
 )
 from pipelines.generate.trips import CAR_SLOT, FLIGHT, LODGING, OUT, PRESENCE, RAIL, REPLACED, STAY_A, STAY_B
 
-COLUMNS = ["trip_id", "registered_at", "updated_at", "trip_status", "channel", "traveller_email", "traveller_name", "person_id", "trip_name", "purpose", "travels_with_students", "group_id", "segment_number", "segment_type", "from_place", "to_place", "starts_local", "ends_local", "carrier_code", "service_number", "property_name", "contact_phone"]
+COLUMNS = [
+    "trip_id",
+    "registered_at",
+    "updated_at",
+    "trip_status",
+    "channel",
+    "traveller_email",
+    "traveller_name",
+    "person_id",
+    "trip_name",
+    "purpose",
+    "travels_with_students",
+    "group_id",
+    "segment_number",
+    "segment_type",
+    "from_place",
+    "to_place",
+    "starts_local",
+    "ends_local",
+    "carrier_code",
+    "service_number",
+    "property_name",
+    "contact_phone",
+]
 
 SEGMENT_TYPES = ("flight", "rail", "road", "lodging", "presence")
 
@@ -114,7 +137,7 @@ def is_stays_only(scene: Scene) -> Bools:
 
 def _segments(rng: np.random.Generator, scene: Scene) -> tuple[Bools, Ints, Ints]:
     """Which slots are registered, at which place, and until when."""
-    faults, world = scene.faults, scene.world
+    faults = scene.faults
     mask = seen_slots(scene)
     mask[:, [CAR_SLOT, REPLACED]] = False
     stays_only = is_stays_only(scene)
@@ -167,7 +190,7 @@ def _trip_columns(scene: Scene, trip: Ints) -> dict[str, Text]:
         "traveller_email": email(scene),
         "traveller_name": written_name(scene),
         "person_id": person_id(scene),
-        "trip_name": title,
+        "trip_name": choose((scene.number % 5 < 2) | (group >= 0), title, None),
         "purpose": choose(scene.faults["personal"], "personal", "university"),
         "travels_with_students": choose(travels_with_students(scene), "true", "false"),
         "group_id": choose(group >= 0, join("G", digits(first_number + group + 1, 7)), None),

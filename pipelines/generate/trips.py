@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from pipelines.generate.destinations import NIGHT_HUB_COUNTRIES, RAIL_COUNTRIES
 from pipelines.generate.people import FACULTY, STUDENT, People
 from pipelines.generate.tables import DAY, HOUR, Bools, Ints
 from pipelines.generate.world import World
@@ -64,7 +65,7 @@ class Itineraries:
 
 
 def deal_trips(rng: np.random.Generator, people: People, world: World, count: int) -> tuple[Trips, int, Ints]:
-    """``count`` trips: about a tenth in student groups, the others dealt unevenly; also who leads and the group sizes."""
+    """``count`` trips: about a tenth in student groups; also how many are single, and group sizes."""
     groups = _groups(rng, people, world, count)
     members = np.concatenate([*groups, np.empty(0, int)]).astype(int)
     sizes = np.array([len(group) for group in groups], dtype=int)
@@ -192,10 +193,10 @@ def _start_days(rng: np.random.Generator, count: int, as_of: int) -> Ints:
 
 
 def separate(trips: Trips, plans: Plans, singles: int, overlapping: Bools, fixed: Bools) -> Bools:
-    """Move single travellers' trips so that one person's trips do not overlap; those in ``overlapping`` are put on the one before.
+    """Move single travellers' trips apart; those in ``overlapping`` are put on their traveller's trip before.
 
-    Group trips and ``fixed`` ones stay where they are. Returns, by trip, what overlaps an earlier trip of its traveller:
-    those trips are planned only, for nobody is in two places.
+    Group trips and ``fixed`` ones stay where they are. Returns, by trip, what overlaps an earlier trip of its
+    traveller: those trips are planned only, for nobody is in two places.
     """
     plan = trips.plan
     stays_put = (plan >= singles) | fixed
@@ -298,7 +299,7 @@ def _journey(
     minutes = np.where(by_rail, rail, _minutes(world.distance_km[origin, first_to]))
     halfway = leaves + minutes * 60
     _put(table, slots[0], np.ones(count, bool), kind, origin, first_to, leaves, halfway)
-    onward = halfway + rng.integers(11, 50, count) * 300
+    onward = _day_time(rng, world, hub, halfway + rng.integers(11, 50, count) * 300)
     arrives = onward + _minutes(world.distance_km[hub, place]) * 60
     _put(table, slots[1], ~direct, np.full(count, FLIGHT), hub, place, onward, arrives)
     for slot in slots:
@@ -306,10 +307,16 @@ def _journey(
     return np.where(direct, halfway, arrives)
 
 
+def _day_time(rng: np.random.Generator, world: World, hub: Ints, onward: Ints) -> Ints:
+    """Connections that would leave at night wait for the morning, except at hubs that never sleep."""
+    sleeps = ~np.isin(np.array(world.country_of), NIGHT_HUB_COUNTRIES.split())[hub]
+    local = world.to_local(onward, hub) % DAY
+    wait = 6 * HOUR - local + rng.integers(0, 18, len(hub)) * 300
+    return onward + np.where(sleeps & (local < 5.5 * HOUR), wait, 0)
+
+
 def _move(rng: np.random.Generator, world: World, origin: Ints, place: Ints) -> tuple[Ints, Ints]:
     """Rail where there is rail and it is not far, road where it is near, else a flight; with its minutes."""
-    from pipelines.generate.destinations import RAIL_COUNTRIES
-
     has_rail = np.isin(np.array(world.country_of), RAIL_COUNTRIES.split())
     distance = world.distance_km[origin, place]
     rail = has_rail[origin] & has_rail[place] & (distance < 700)

@@ -1,4 +1,4 @@
-"""The world of the generator: airports with positions, zones and names, distances, and the way between local and UTC time."""
+"""The world of the generator: airports, zones and distances, and the way between local and UTC time."""
 
 from __future__ import annotations
 
@@ -96,7 +96,8 @@ class World:
     def is_direct(self) -> np.ndarray:
         """Whether a direct flight is plausible, [origin, destination]."""
         big = self.weight >= 7
-        reach = np.where(np.minimum.outer(self.weight, self.weight) >= 7, 13_200, 2_800)
+        big[self.numbers([*data.HUBS, *data.HOME_AIRPORTS])] = True
+        reach = np.where(big[:, None] & big[None, :], 13_200, 2_800)
         return (self.distance_km < reach) & (big[:, None] | big[None, :])
 
     @cached_property
@@ -119,7 +120,7 @@ class World:
         return names, np.array(rows)
 
     def transition_days(self, code: str, start: int, end: int) -> tuple[Ints, Ints]:
-        """Local midnights (as seconds) of the days the clock goes back and forward at an airport, within UTC seconds."""
+        """Local midnights (seconds) of the days the clock goes back, and forward, within a span of UTC."""
         zone = self.zone[self.number[code]]
         inside = (self._changes > zone * _ZONE_STRIDE) & (self._changes < (zone + 1) * _ZONE_STRIDE)
         when = self._changes[inside] - zone * _ZONE_STRIDE
