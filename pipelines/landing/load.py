@@ -1,0 +1,363 @@
+"""``land.*``: the winning version of every key, as known at an instant (modes of DOMAIN.md section 2, F4, F5).
+
+A pure function of the landed files received by ``known_at``, the contracts and the releases. All rows of a feed are
+read by one statement, whatever the number of files.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+import duckdb
+import pyarrow as pa
+
+from pipelines.contracts import Contract, ReceivedAtColumn, table_contracts
+from pipelines.landing.cast import name, quote
+from pipelines.landing.stage import Account, Staged
+from pipelines.landing.store import LandedFile, is_released, ledger
+from pipelines.settings import Home, Settings
+
+DROP_LIMIT = 0.3
+"""A snapshot that drops more than this share of the last good one's keys is held (F4)."""
+DROP_MIN_KEYS = 10
+"""Below this many keys a drop says nothing, and no snapshot is held."""
+
+
+@dataclass
+class FileState:
+    """One landed file as a load sees it."""
+
+    landed: LandedFile
+    contract: Contract | None
+    received_at: datetime
+    account: Account
+    status: str
+    message: str | None
+    part: str | None = None
+    file_number: int = 0
+    staged: Staged | None = field(default=None, repr=False)
+
+    @property
+    def counts(self) -> bool:
+        """Whether its rows take part."""
+        return self.status == "loaded"
+
+
+FILE_DDL = """create or replace table land.file (
+    file_number INTEGER, feed VARCHAR, table_name VARCHAR, file_sha256 VARCHAR, file_name VARCHAR,
+    received_at TIMESTAMP, landed_at TIMESTAMP, byte_count BIGINT, part VARCHAR, status VARCHAR,
+    records BIGINT, loaded BIGINT, rejected BIGINT, blank BIGINT, message VARCHAR)"""
+
+FEED_DDL = """create or replace table land.feed (
+    feed VARCHAR, table_name VARCHAR, mode VARCHAR, rhythm_days DOUBLE, is_optional BOOLEAN, description VARCHAR)"""
+
+REJECTED_DDL = """create or replace table land.rejected_record (
+    feed VARCHAR, table_name VARCHAR, file_sha256 VARCHAR, file_number INTEGER, record_number BIGINT,
+    line_number BIGINT, byte_start BIGINT, byte_end BIGINT, reason VARCHAR, raw BLOB, key_text VARCHAR)"""
+
+
+def naive_utc(instant: datetime) -> datetime:
+    """An instant as naive UTC; a naive one is taken to be that already."""
+    return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
+
+
+def file_states(home: Home, contracts: dict[str, Contract]) -> list[FileState]:
+    """Every landed file with its account, numbered by (received_at, SHA-256); held snapshots are not told yet."""
+    states = [_state(home, landed, contracts.get(landed.feed)) for landed in ledger(home)]
+    states.sort(key=lambda state: (state.received_at, state.landed.sha256, state.landed.feed))
+    return states
+
+
+def _state(home: Home, landed: LandedFile, contract: Contract | None) -> FileState:
+    landed_at = datetime.fromisoformat(landed.landed_at)
+    nothing = Account(landed.sha256, "failed")
+    if contract is None:
+        what = "it lies in no feed's folder; move it into inbox/<feed>"
+        if landed.feed != "inbox":
+            what = f"no contract declares the feed {landed.feed}; write contracts/{landed.feed}.yml or move the file"
+        return FileState(landed, None, landed_at, nothing, "failed", what)
+    staged = Staged(home, landed, contract)
+    account = staged.account()
+    if account is None:
+        waiting = "it has not been read yet; run 'muster run'"
+        return FileState(landed, contract, landed.received_at(contract) or landed_at, nothing, "failed", waiting)
+    received_at = landed.received_at(contract)
+    status, message, part = account.status, account.message, None
+    if received_at is None:
+        received_at, status = landed_at, "failed"
+        message = f"its name does not say when it was received; the contract expects {contract.received_at}"
+    elif contract.parts and (part := landed.part(contract)) is None:
+        status = "failed"
+        message = f"its name names none of the parts {', '.join(contract.parts)}"
+    if account.received_to is not None:
+        received_at = datetime.fromisoformat(account.received_to)
+    if status == "failed" and account.status == "loaded":
+        account = nothing
+    return FileState(landed, contract, received_at, account, status, message, part, staged=staged)
+
+
+def load(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    settings: Settings,
+    contracts: dict[str, Contract],
+    known_at: datetime,
+) -> None:
+    """Make every table of schema ``land`` in ``con``; only files received by ``known_at`` count (F5).
+
+    Staged files must exist (:func:`pipelines.landing.stage_files`).
+    """
+    del settings
+    known_at = naive_utc(known_at)
+    con.execute("create schema if not exists land")
+    tables = table_contracts(contracts)
+    for contract in tables.values():
+        con.execute(contract.ddl())
+    states = _known_states(con, home, contracts, known_at)
+    for contract in contracts.values():
+        mine = [state for state in states if state.contract is contract and state.counts]
+        if contract.mode == "snapshot":
+            hold_snapshots(con, home, mine)
+            mine = [state for state in mine if state.counts]
+        if mine:
+            _load_feed(con, contract, mine, known_at)
+    _write_feeds(con, contracts)
+    _write_files(con, states)
+    _write_rejected(con, states)
+
+
+def _known_states(
+    con: duckdb.DuckDBPyConnection, home: Home, contracts: dict[str, Contract], known_at: datetime
+) -> list[FileState]:
+    """The files that count at ``known_at``, densely numbered."""
+    states = file_states(home, contracts)
+    for state in states:
+        by_column = state.contract is not None and isinstance(state.contract.received_at, ReceivedAtColumn)
+        if by_column and state.counts and state.staged and state.received_at > known_at:
+            # Only the rows received by then count; the file is as new as the newest of these.
+            found = con.execute(
+                f"select max(received_at) from read_parquet({quote(str(state.staged.rows))}) where received_at <= ?",
+                [known_at],
+            ).fetchone()
+            state.received_at = found[0] if found and found[0] else state.received_at
+    known = [state for state in states if state.received_at <= known_at]
+    known.sort(key=lambda state: (state.received_at, state.landed.sha256, state.landed.feed))
+    for number, state in enumerate(known, 1):
+        state.file_number = number
+    return known
+
+
+def _paths(states: list[FileState]) -> str:
+    return "[" + ", ".join(quote(str(state.staged.rows)) for state in states if state.staged) + "]"
+
+
+def _key_sql(contract: Contract) -> str:
+    """SQL of a key as one value: the column itself, or all columns as text."""
+    if len(contract.key) == 1 and not contract.key_fallbacks:
+        return name(contract.key[0])
+    parts = []
+    for key in contract.key:
+        candidates = [f"{name(each)}::varchar" for each in (key, *contract.key_fallbacks.get(key, ()))]
+        parts.append(f"coalesce({', '.join([*candidates, quote('')])})")
+    return "concat_ws(chr(31), " + ", ".join(parts) + ")"
+
+
+def hold_snapshots(con: duckdb.DuckDBPyConnection, home: Home, states: list[FileState]) -> None:
+    """Mark as held every snapshot that drops too many keys of the last good one of its part, unless released (F4)."""
+    if len(states) < 2 or states[0].contract is None:
+        return
+    key = _key_sql(states[0].contract)
+    con.execute(
+        "create or replace temp table snapshot_key as select distinct file_index::integer as position, "
+        f"hash({key}) as key_hash from read_parquet({_paths(states)})"
+    )
+    sizes = dict(con.execute("select position, count(*) from snapshot_key group by position").fetchall())
+    good: dict[str | None, int] = {}
+    for position, state in enumerate(states):
+        last = good.get(state.part)
+        if last is not None and sizes.get(last, 0) >= DROP_MIN_KEYS and not is_released(home, state.landed):
+            found = con.execute(
+                "select count(*) from snapshot_key as before where position = ? and not exists "
+                "(select 1 from snapshot_key as after where after.position = ? and after.key_hash = before.key_hash)",
+                [last, position],
+            ).fetchone()
+            dropped = int(found[0]) if found else 0
+            if dropped > DROP_LIMIT * sizes[last]:
+                state.status = "held"
+                state.message = (
+                    f"it would drop {dropped} of {sizes[last]} entries of the last good file, so it waits for a "
+                    f"person to release it: muster feeds --release {state.landed.sha256[:12]}"
+                )
+                continue
+        good[state.part] = position
+    con.execute("drop table snapshot_key")
+
+
+def _load_feed(con: duckdb.DuckDBPyConnection, contract: Contract, states: list[FileState], known_at: datetime) -> None:
+    """Insert the winning rows of one feed into its table."""
+    con.register(
+        "feed_file",
+        pa.table(
+            {
+                "position": pa.array(range(len(states)), pa.int64()),
+                "file_number": pa.array([state.file_number for state in states], pa.int32()),
+                "file_received_at": pa.array([state.received_at for state in states], pa.timestamp("us")),
+                "is_newest": pa.array(_newest(states), pa.bool_()),
+            }
+        ),
+    )
+    by_column = isinstance(contract.received_at, ReceivedAtColumn)
+    only_known = f"where staged.received_at <= timestamp {quote(known_at.isoformat(sep=' '))}" if by_column else ""
+    received = "staged.received_at" if by_column else "file_received_at"
+    rows = (
+        f"select staged.* exclude (received_at, reason, key_text), {received} as received_at, feed_file.file_number, "
+        f"is_newest from read_parquet({_paths(states)}) as staged "
+        f"join feed_file on staged.file_index = feed_file.position {only_known}"
+    )
+    one_version = len(states) == 1 and not by_column
+    source = f"({rows})"
+    if not one_version or contract.reused_key:
+        con.execute(f"create or replace temp table feed_row as {rows}")
+        source = "feed_row"
+    if contract.reused_key:
+        _winners_of_reused_key(con, contract)
+        source = _winning_rows(contract, "owner_key", "feed_row_used")
+    elif not one_version:
+        _winners(con, contract, _key_sql(contract))
+        source = _winning_rows(contract, _key_sql(contract), "feed_row")
+    columns = [column for column, _ in contract.sql_columns()]
+    if contract.reused_key:
+        columns.append(contract.reused_key.first_date_column)
+    chosen = ", ".join(name(column) for column in columns)
+    current = "is_newest" if contract.mode == "snapshot" else "true"
+    con.execute(
+        f"insert into land.{contract.table} by name select {chosen}, {quote(contract.feed)} as feed, file_number, "
+        f"record_number, repetition, received_at, {current} as is_current from {source}"
+    )
+    con.unregister("feed_file")
+    for table in ("feed_row", "feed_row_used", "winner"):
+        con.execute(f"drop table if exists {table}")
+
+
+def _newest(states: list[FileState]) -> list[bool]:
+    """Whether each file is the newest good one of its part."""
+    last = {state.part: state.file_number for state in states}
+    return [last[state.part] == state.file_number for state in states]
+
+
+def _winners(con: duckdb.DuckDBPyConnection, contract: Contract, key: str, rows: str = "feed_row") -> None:
+    """Make ``winner``: for each key the version with the greatest (updated_at, received_at, SHA-256)."""
+    updated = f"max({name(contract.updated_at)})" if contract.updated_at else "null::timestamp"
+    if contract.mode == "snapshot":
+        # The newest file is the whole truth, so a key that it holds is taken from it.
+        updated = "case when bool_or(is_newest) then timestamp '2000-01-01' end"
+    con.execute(
+        "create or replace temp table winner as "
+        f"with version as (select {key} as winner_key, received_at, file_number, "
+        f"coalesce(({updated})::timestamp, timestamp '0001-01-01') as updated from {rows} group by all) "
+        "select winner_key, max(row(updated, received_at, file_number)) as best from version group by winner_key"
+    )
+
+
+def _winning_rows(contract: Contract, key: str, rows: str) -> str:
+    del contract
+    return (
+        f"(select each.* from (select *, {key} as row_key from {rows}) as each "
+        "join winner on each.row_key = winner.winner_key "
+        "and each.file_number = winner.best[3] and each.received_at = winner.best[2])"
+    )
+
+
+def _winners_of_reused_key(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+    """Make ``feed_row_used`` (rows with their use of the key) and ``winner``.
+
+    A use is a cluster of dates of one key and owner with no gap above ``within_days``; most keys have but one.
+    """
+    reused = contract.reused_key
+    assert reused is not None
+    owner = ", ".join(f"lower({name(column)})" for column in reused.same)
+    base = f"concat_ws(chr(31), {_key_sql(contract)}, coalesce({owner}, ''))"
+    first = name(reused.first_date_column)
+    con.execute(
+        "create or replace temp table feed_row_used as "
+        f"with keyed as (select *, {base} as base_key, {name(reused.by)}::date as used_on from feed_row), "
+        "dated as (select base_key, used_on from keyed group by all), "
+        "spread as (select base_key, max(used_on) - min(used_on) as days, min(used_on) as first_on "
+        "from dated group by base_key), "
+        f"several as (select base_key, used_on, lag(used_on) over (partition by base_key order by used_on) as previous "
+        f"from dated join spread using (base_key) where days > {reused.within_days}), "
+        "started as (select base_key, used_on as first_on, "
+        "case when previous is null then date '0001-01-01' else used_on end as from_on, "
+        "coalesce(lead(used_on) over (partition by base_key order by used_on), date '9999-12-31') as next_on "
+        f"from several where previous is null or used_on - previous > {reused.within_days}), "
+        "use as (select base_key, first_on, date '0001-01-01' as from_on, date '9999-12-31' as to_on from spread "
+        f"where days is null or days <= {reused.within_days} "
+        "union all select base_key, first_on, from_on, next_on from started) "
+        f"select keyed.*, use.first_on as {first}, "
+        "concat_ws(chr(31), keyed.base_key, coalesce(use.first_on::varchar, '')) as owner_key "
+        "from keyed join use on keyed.base_key = use.base_key "
+        "and coalesce(keyed.used_on, date '0001-01-01') >= use.from_on "
+        "and coalesce(keyed.used_on, date '0001-01-01') < use.to_on"
+    )
+    _winners(con, contract, "owner_key", "feed_row_used")
+
+
+def _write_feeds(con: duckdb.DuckDBPyConnection, contracts: dict[str, Contract]) -> None:
+    con.execute(FEED_DDL)
+    rows = [
+        (each.feed, each.table, each.mode, each.rhythm_days, each.optional, each.description)
+        for each in contracts.values()
+    ]
+    con.executemany("insert into land.feed values (?, ?, ?, ?, ?, ?)", rows)
+
+
+def _write_files(con: duckdb.DuckDBPyConnection, states: list[FileState]) -> None:
+    con.execute(FILE_DDL)
+    columns = {
+        "file_number": [state.file_number for state in states],
+        "feed": [state.landed.feed for state in states],
+        "table_name": [state.contract.table if state.contract else None for state in states],
+        "file_sha256": [state.landed.sha256 for state in states],
+        "file_name": [state.landed.file_name for state in states],
+        "received_at": [state.received_at for state in states],
+        "landed_at": [datetime.fromisoformat(state.landed.landed_at) for state in states],
+        "byte_count": [state.landed.byte_count for state in states],
+        "part": pa.array([state.part for state in states], pa.string()),
+        "status": [state.status for state in states],
+        "records": [state.account.records for state in states],
+        "loaded": [state.account.loaded for state in states],
+        "rejected": [state.account.rejected for state in states],
+        "blank": [state.account.blank for state in states],
+        "message": pa.array([state.message for state in states], pa.string()),
+    }
+    if states:
+        con.register("file_rows", pa.table(columns))
+        con.execute("insert into land.file by name select * from file_rows")
+        con.unregister("file_rows")
+
+
+def _write_rejected(con: duckdb.DuckDBPyConnection, states: list[FileState]) -> None:
+    con.execute(REJECTED_DDL)
+    having = [state for state in states if state.staged and state.account.rejected]
+    if not having:
+        return
+    paths = "[" + ", ".join(quote(str(state.staged.rejected)) for state in having if state.staged) + "]"
+    con.register(
+        "rejected_file",
+        pa.table(
+            {
+                "position": pa.array(range(len(having)), pa.int64()),
+                "feed": [state.landed.feed for state in having],
+                "table_name": [state.contract.table if state.contract else None for state in having],
+                "file_sha256": [state.landed.sha256 for state in having],
+                "file_number": pa.array([state.file_number for state in having], pa.int32()),
+            }
+        ),
+    )
+    con.execute(
+        "insert into land.rejected_record by name select feed, table_name, file_sha256, file_number, record_number, "
+        f"line_number, byte_start, byte_end, reason, raw, key_text from read_parquet({paths}) as rejected "
+        "join rejected_file on rejected.file_index = rejected_file.position"
+    )
+    con.unregister("rejected_file")
