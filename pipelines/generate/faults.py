@@ -22,7 +22,7 @@ RATES = {
     "cancelled_trip": (0.04, "the trip is cancelled in every feed that knows it, and was not made"),
     "cancelled_segment": (0.02, "the booking also holds a cancelled flight that was replaced"),
     "one_way": (0.03, "no onward or return movement and no end in any feed; the traveller did come back"),
-    "surface_gap": (0.02, "the movement between two cities is in no feed"),
+    "surface_gap": (0.08, "the movement between two cities is in no feed; only where there are two"),
     "overlapping_trip": (0.008, "planned over another trip of the same traveller, and not made"),
     "reissued_booking": (0.05, "an older version of the booking, with other times, came in an earlier file"),
     "retimed_duplicate": (0.05, "registration and booking tell different times of the same outward flight"),
@@ -81,7 +81,10 @@ def _settle(faults: dict[str, Bools]) -> None:
     """Remove combinations that would make the truth unclear: the first of each group stays."""
     hidden = faults["unregistered_booking"] | faults["unregistered_expense"] | faults["unseen"]
     places = [kind for kind in RATES if kind.startswith("place_")]
-    taken = hidden | faults["wrong_country"] | faults["one_way"]
+    faults["dst_nonexistent"] &= ~faults["dst_ambiguous"]
+    dst = faults["dst_ambiguous"] | faults["dst_nonexistent"]
+    faults["wrong_country"] &= ~dst
+    taken = hidden | dst | faults["wrong_country"] | faults["one_way"]
     for kind in places:
         faults[kind] &= ~taken
         taken = taken | faults[kind]
@@ -89,8 +92,6 @@ def _settle(faults: dict[str, Bools]) -> None:
         faults[kind] &= ~hidden
     faults["partial"] &= ~(faults["wrong_country"] | faults["one_way"] | taken)
     faults["registered_late"] &= ~(faults["wrong_country"] | faults["partial"] | faults["unconfirmed"])
-    faults["dst_nonexistent"] &= ~faults["dst_ambiguous"]
-    dst = faults["dst_ambiguous"] | faults["dst_nonexistent"]
     for kind in ("dates_only", "retimed_duplicate", "reissued_booking", "overlapping_trip"):
         faults[kind] &= ~dst
     for kind in ("one_way", "surface_gap", "unconfirmed", "overlapping_trip"):

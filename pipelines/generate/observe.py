@@ -86,7 +86,7 @@ def observe(
         (channel == AGENCY) | ((channel != FORWARDED) & booked_anyway) | faults["unregistered_booking"]
     )
     is_travelled = ~(faults["cancelled_trip"] | faults["unconfirmed"] | faults["overlapping_trip"])
-    may_claim = is_travelled & (departs + 3 * DAY < as_of) & ~faults["unseen"] & ~faults["one_way"]
+    may_claim = is_travelled & (departs + 5 * DAY < as_of) & ~faults["unseen"] & ~faults["one_way"]
     claims = rng.random(count) < np.where(is_booked, 0.45, 0.78)
     is_expensed = (may_claim & claims & ~faults["unregistered_booking"]) | (
         faults["unregistered_expense"] & (departs < as_of)
@@ -94,10 +94,15 @@ def observe(
     told_at, issued_at = _told(rng, departs, faults, as_of)
     locator_number = _locators(rng, number, issued_at, is_booked, faults, trips.person)
     _keep_applicable(faults, is_registered, is_booked)
-    return Scene(
+    scene = Scene(
         world, people, trips, plans, route, number, faults, as_of, departs, returns, first, second, is_home,
         is_registered, is_booked, is_expensed, is_travelled, channel, told_at, issued_at, locator_number,
     )  # fmt: skip
+    stays_only = is_stays_only(scene)
+    faults["retimed_duplicate"] &= ~stays_only
+    faults["dates_only"] &= ~stays_only
+    faults["surface_gap"] &= ~stays_only | is_booked
+    return scene
 
 
 def _limit(
@@ -106,8 +111,9 @@ def _limit(
     """Drop faults that cannot be for these trips: a late registration needs a departure in the past, and so on."""
     first, second = places
     faults["registered_late"] &= departs + 2 * DAY < as_of
-    faults["unregistered_expense"] &= departs + 3 * DAY < as_of
-    faults["surface_gap"] &= (second >= 0) & ~faults["one_way"]
+    faults["unregistered_expense"] &= departs + 5 * DAY < as_of
+    vague = np.any([mask for kind, mask in faults.items() if kind.startswith("place_")], axis=0)
+    faults["surface_gap"] &= (second >= 0) & ~(faults["one_way"] | faults["wrong_country"] | faults["partial"] | vague)
     has_old_name = np.array([code in HISTORICAL_NAMES for code in world.codes])
     faults["place_historical"] &= has_old_name[first]
     abroad = (second >= 0) & (world.country[np.maximum(second, 0)] != world.country[first])
@@ -208,3 +214,11 @@ def seen_slots(scene: Scene) -> Bools:
 def hotel_slots(scene: Scene) -> Bools:
     """Trips x slots with lodging."""
     return scene.route.kind == LODGING
+
+
+def is_stays_only(scene: Scene) -> Bools:
+    """Registrations by hand that name places and dates and no flights."""
+    by_hand = (scene.channel != AGENCY) & (scene.channel != FORWARDED) & (scene.number % 5 < 3)
+    vague = np.any([mask for kind, mask in scene.faults.items() if kind.startswith("place_")], axis=0)
+    shows_flights = scene.faults["one_way"] | scene.faults["dst_ambiguous"] | scene.faults["dst_nonexistent"]
+    return (by_hand | vague | scene.faults["partial"] | scene.faults["wrong_country"]) & ~shows_flights

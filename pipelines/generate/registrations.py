@@ -15,6 +15,7 @@ from pipelines.generate.observe import (
     FORWARDED,
     Scene,
     email,
+    is_stays_only,
     person_id,
     seen_slots,
     travels_with_students,
@@ -126,13 +127,6 @@ def _updates(rng: np.random.Generator, scene: Scene) -> tuple[Ints, Bools]:
 def _number_in_trip(trip: Ints) -> Ints:
     """1, 2, 3 … within runs of equal trips."""
     return np.arange(len(trip)) - np.searchsorted(trip, trip) + 1
-
-
-def is_stays_only(scene: Scene) -> Bools:
-    """Registrations by hand that name places and dates and no flights."""
-    by_hand = (scene.channel != AGENCY) & (scene.channel != FORWARDED) & (scene.number % 5 < 3)
-    vague = np.any([mask for kind, mask in scene.faults.items() if kind.startswith("place_")], axis=0)
-    return (by_hand | vague | scene.faults["partial"] | scene.faults["wrong_country"]) & ~scene.faults["one_way"]
 
 
 def _segments(rng: np.random.Generator, scene: Scene) -> tuple[Bools, Ints, Ints]:

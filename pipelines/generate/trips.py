@@ -300,6 +300,7 @@ def _journey(
     halfway = leaves + minutes * 60
     _put(table, slots[0], np.ones(count, bool), kind, origin, first_to, leaves, halfway)
     onward = _day_time(rng, world, hub, halfway + rng.integers(11, 50, count) * 300)
+    onward = np.minimum(onward, halfway + 114 * 300)
     arrives = onward + _minutes(world.distance_km[hub, place]) * 60
     _put(table, slots[1], ~direct, np.full(count, FLIGHT), hub, place, onward, arrives)
     for slot in slots:

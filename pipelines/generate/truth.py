@@ -13,9 +13,9 @@ import pyarrow.parquet as pq
 from pipelines.generate.bookings import locator
 from pipelines.generate.claims import report_id
 from pipelines.generate.faults import meanings
-from pipelines.generate.observe import Scene, seen_slots
+from pipelines.generate.observe import Scene, is_stays_only, seen_slots
 from pipelines.generate.people import People
-from pipelines.generate.registrations import is_stays_only, trip_id
+from pipelines.generate.registrations import trip_id
 from pipelines.generate.tables import DAY, Bools, Ints, choose, take
 from pipelines.generate.trips import BACK, BACK_ON, FLIGHT, KINDS, MOVE, NONE, OUT, OUT_ON, SLOTS, STAY_A, STAY_B
 from pipelines.generate.world import World

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from zoneinfo import ZoneInfo
@@ -62,7 +63,7 @@ class World:
         self._changes, self._offsets = _transitions(self.zones, first, last)
         self.distance_km = _distances(self.latitude, self.longitude)
 
-    def numbers(self, codes: list[str]) -> Ints:
+    def numbers(self, codes: Sequence[str]) -> Ints:
         """The numbers of several airports."""
         return np.array([self.number[code] for code in codes])
 
@@ -89,6 +90,8 @@ class World:
         """For each origin and destination the three hubs of least detour, [origin, destination, 3]."""
         hub = self.numbers(data.HUBS)
         detour = self.distance_km[:, hub][:, None, :] + self.distance_km[hub, :].T[None, :, :]
+        longest = np.maximum(self.distance_km[:, hub][:, None, :], self.distance_km[hub, :].T[None, :, :])
+        detour = np.where(longest > 13_500, detour + 20_000, detour)
         near = (self.distance_km[:, hub] < 150)[:, None, :] | (self.distance_km[hub, :].T < 150)[None, :, :]
         return hub[np.argsort(np.where(near, 1e9, detour), axis=2, kind="stable")[:, :, :3]]
 
