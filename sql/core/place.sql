@@ -55,11 +55,21 @@ known as (
     cross join parameter
 ),
 
+written as (
+    select
+        place_id,
+        min(case when candidate_count = 1 then trim(place_text) end) as place_text
+    from core.place_match
+    where place_status = 'unknown'
+    group by place_id
+),
+
 unknown as (
     select
         place_match.place_id,
         'unknown' as place_type,
-        substr(place_match.place_id, 9) as place_name,
+        coalesce(nullif(written.place_text, ''), nullif(substr(place_match.place_id, 9), ''), 'no place given')
+            as place_name,
         cast(null as varchar) as country_code,
         cast(null as varchar) as region_code,
         cast(null as varchar) as city_place_id,
@@ -71,6 +81,7 @@ unknown as (
         true as is_zone_assumed
     from place_match
     left join known on place_match.place_id = known.place_id
+    left join written on place_match.place_id = written.place_id
     cross join parameter
     where known.place_id is null
 ),
