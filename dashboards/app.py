@@ -1,4 +1,4 @@
-"""The dashboard's frame: navigation, what a failure looks like, and the watch for a new generation.
+"""The dashboard's frame: navigation, look, and the watch for a new generation.
 
 Started by ``streamlit run dashboards/app.py`` (``muster serve``) from any folder; settings are beside, in
 ``.streamlit/config.toml``.
@@ -14,7 +14,6 @@ import streamlit as st
 sys.path[:0] = [] if str(Path(__file__).parents[1]) in sys.path else [str(Path(__file__).parents[1])]
 
 from dashboards import data, parts  # noqa: E402 - the path above lets the file be run from anywhere
-from pipelines.errors import MusterError  # noqa: E402
 
 HERE = Path(__file__).parent
 WATCH_SECONDS = 4
@@ -29,7 +28,7 @@ def watch(seen: str) -> None:
 
 
 def main() -> None:
-    """Draw the frame and run the chosen page; a page's MusterError becomes one sentence on the screen."""
+    """Draw the frame and run the chosen page."""
     st.set_page_config(page_title="Muster", page_icon=str(HERE / "static" / "icon.svg"), layout="wide")
     st.html(parts.STYLE)
     seen = str(data.generation_folder())
@@ -40,12 +39,7 @@ def main() -> None:
         ],
         position="top",
     )
-    try:
-        page.run()
-    except data.NothingPublished as problem:
-        parts.nothing_published(str(problem))
-    except MusterError as problem:
-        parts.notice("alarm", "This page cannot be shown.", str(problem))
+    page.run()
     watch(seen)
 
 

@@ -6,7 +6,7 @@ All text goes through :func:`dashboards.words.safe`: what comes from a feed is s
 from __future__ import annotations
 
 import html
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -16,6 +16,7 @@ import streamlit as st
 
 from dashboards import data, words
 from dashboards.data import Publication, Row
+from pipelines.errors import MusterError
 
 Kind = Literal["alarm", "warn", "info"]
 
@@ -120,6 +121,16 @@ def doubts(counts: Row) -> None:
         text = "the provider has sent nothing newer in its usual time; the last level is kept and shown."
         found.append(Notice("warn", title, text))
     notices(found)
+
+
+def run_page(show: Callable[[], None]) -> None:
+    """Draw a page; a home without a publication becomes its own page, any MusterError one sentence."""
+    try:
+        show()
+    except data.NothingPublished as problem:
+        nothing_published(str(problem))
+    except MusterError as problem:
+        notice("alarm", "This page cannot be shown.", str(problem))
 
 
 def nothing_published(problem: str) -> None:

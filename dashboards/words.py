@@ -40,10 +40,10 @@ class Level:
 UNKNOWN = Level(None, "Level unknown", "#FFFFFF", "#1B2329", "circle")
 # From light to dark by rising level, blue to wine: apart under protan, deutan and tritan vision (tested) and in grey.
 LEVELS = {
-    1: Level(1, "Insignificant", "#DDEBF2", "#1B2329", "circle"),
-    2: Level(2, "Low", "#8DBCD8", "#1B2329", "circle"),
-    3: Level(3, "Medium", "#F2C230", "#1B2329", "circle"),
-    4: Level(4, "High", "#D9601A", "#1B2329", "diamond"),
+    1: Level(1, "Insignificant", "#E6F0F5", "#1B2329", "circle"),
+    2: Level(2, "Low", "#8FC3E8", "#1B2329", "circle"),
+    3: Level(3, "Medium", "#E6AE14", "#1B2329", "circle"),
+    4: Level(4, "High", "#E06A22", "#1B2329", "diamond"),
     5: Level(5, "Extreme", "#6B0F2A", "#FFFFFF", "square"),
 }
 

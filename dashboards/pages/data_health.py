@@ -142,4 +142,4 @@ def show() -> None:
     show_publication(shown)
 
 
-show()
+parts.run_page(show)

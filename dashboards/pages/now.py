@@ -78,7 +78,7 @@ def show_map(shown: Publication, filters: Filters) -> None:
     """The map with its legend, and who is not on it."""
     places = data.places(shown, filters)
     lost = sum(row["everybody"] for row in places if row["latitude"] is None or row["longitude"] is None)
-    with st.container(key="m-map"):  # its height is in style.css, by the width of the screen
+    with st.container(height=440, border=False, key="m-map"):  # style.css lowers it on a narrow screen
         st.plotly_chart(charts.world_map(places), config=charts.MAP_CONFIG, height="stretch", key="world")
     legend = "".join(words.badge(number) for number in (5, 4, 3, 2, 1, None))
     missing = (
@@ -221,4 +221,4 @@ def show() -> None:
         show_group(shown, group, title, note, filters, total, named)
 
 
-show()
+parts.run_page(show)

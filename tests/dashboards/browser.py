@@ -97,6 +97,7 @@ def open_page(browser: Any, address: str, width: str, requests: list[str] | None
 def settle(page: Any) -> None:
     """Wait until Streamlit no longer runs and the map, where there is one, is drawn."""
     page.wait_for_function("!document.querySelector('[data-testid=stStatusWidget]')", timeout=30_000)
+    page.wait_for_selector(".m-facts, .m-notice", timeout=30_000)
     page.wait_for_timeout(600)
     if page.locator("[data-testid=stPlotlyChart]").count():
         page.wait_for_selector(".geolayer path", state="attached", timeout=30_000)

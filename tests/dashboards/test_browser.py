@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlparse
+
+import pytest
+
+from tests.dashboards import browser, fixture
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.mark.parametrize("width", browser.WIDTHS)
+def test_now_shows_figures_map_and_lists_and_asks_nobody_else(chromium: Any, address: str, width: str) -> None:
+    requests: list[str] = []
+    page = browser.open_page(chromium, address, width, requests)
+    assert page.locator(".m-card-figure").all_inner_texts() == ["7", "11", "3", "2", "2", "3"]
+    assert page.locator(".m-people tbody tr").count() == 18 + 3 + 1 + 2 + 1
+    assert page.locator(".choroplethlayer path").count() >= 5, "no country is shaded"
+    assert page.locator(".scattergeo path.point").count() >= 10, "no place is marked"
+    land = page.locator(".layer.land path").first.bounding_box()
+    assert land["width"] > 0.5 * browser.WIDTHS[width][0], "the map is blank or lost"
+    assert page.evaluate("document.documentElement.scrollWidth") <= browser.WIDTHS[width][0]
+    overflow = "[...document.querySelectorAll('.m-scroll')].some(e => e.scrollWidth > e.clientWidth + 1)"
+    assert not page.evaluate(overflow), "a table is wider than the screen"
+    page.goto(f"{address}/data_health")
+    page.wait_for_selector("h1:has-text('Data health')")
+    browser.settle(page)
+    assert page.locator(".m-table").count() >= 3
+    assert not page.evaluate(overflow)
+    assert any("world_50m.json" in url for url in requests)
+    foreign = [url for url in requests if urlparse(url).scheme not in ("data", "blob")]
+    assert {urlparse(url).hostname for url in foreign} == {"127.0.0.1"}
+    page.close()
+
+
+def test_hostile_text_is_text(chromium: Any, address: str) -> None:
+    page = browser.open_page(chromium, address, "1280")
+    shown = page.locator("[data-testid=stMain]").inner_text()
+    for hostile in (
+        *fixture.HOSTILE[:7],
+        *fixture.HOSTILE[8:],
+        "<script>alert('place')</script>",
+        "=cmd|' /C calc'!A0",
+    ):
+        assert " ".join(hostile.split()) in re.sub(r"\s+", " ", shown), hostile
+    assert "Wolfeschlegel" in shown and fixture.HOSTILE[7] not in shown
+    assert page.title() == "Muster"
+    assert page.locator(".m-table script, .m-table img, .m-table b, .m-table a:not([href^='tel:'])").count() == 0
+    page.close()
+
+
+def test_a_hover_on_the_map_is_in_words(chromium: Any, address: str) -> None:
+    page = browser.open_page(chromium, address, "1280")
+    mark = page.locator(".scattergeo path.point").last
+    mark.scroll_into_view_if_needed()
+    mark.hover(force=True)
+    page.wait_for_selector(".hoverlayer .hovertext", timeout=5_000)
+    assert "5 Extreme" in page.locator(".hoverlayer").first.text_content()
+    page.close()
+
+
+def test_an_open_page_shows_a_new_generation_within_10_seconds(chromium: Any, tmp_path: Path) -> None:
+    with browser.served(tmp_path) as address:
+        page = browser.open_page(chromium, address, "1280")
+        assert "Nothing to show yet" in page.locator("h1").inner_text()
+        fixture.write_generation(tmp_path, "first", invented=False)
+        page.wait_for_selector("text=generation first", timeout=10_000)
+        fixture.write_generation(tmp_path, "second")
+        page.wait_for_selector("text=generation second", timeout=10_000)
+        page.wait_for_selector("text=Invented ratings", timeout=2_000)
+        assert page.locator("[data-testid=stException]").count() == 0
+        page.close()
