@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from pipelines.generate.destinations import HISTORICAL_NAMES
 from pipelines.generate.people import STUDENT, People
 from pipelines.generate.tables import DAY, HOUR, Bools, Ints, Text, choose, fold, join, take
-from pipelines.generate.trips import BACK, BACK_ON, LODGING, MOVE, NONE, OUT, STAY_A, STAY_B, Itineraries, Plans, Trips
+from pipelines.generate.trips import BACK, BACK_ON, MOVE, NONE, OUT, STAY_A, STAY_B, Itineraries, Plans, Trips
 from pipelines.generate.world import World
 
 AGENCY, FORWARDED, MANUAL, APP = range(4)
@@ -209,11 +209,6 @@ def seen_slots(scene: Scene) -> Bools:
         mask[:, slot] &= ~one_way
     mask[:, MOVE] &= ~scene.faults["surface_gap"]
     return mask
-
-
-def hotel_slots(scene: Scene) -> Bools:
-    """Trips x slots with lodging."""
-    return scene.route.kind == LODGING
 
 
 def is_stays_only(scene: Scene) -> Bools:
