@@ -131,9 +131,13 @@ def _print_table(
     columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None, notes: Sequence[str], out: TextIO
 ) -> None:
     from rich import box
-    from rich.console import Console
+    from rich.console import Console as RichConsole
     from rich.table import Table
     from rich.text import Text
+
+    class Console(RichConsole):
+        def on_broken_pipe(self) -> None:
+            raise BrokenPipeError  # rich would exit 1; that a reader has seen enough is no failure
 
     listed = list(rows)
     # Without a terminal nothing is wrapped or cut: a pipe gets every character.

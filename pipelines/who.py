@@ -327,7 +327,7 @@ def publication_notes(con: duckdb.DuckDBPyConnection, publication: PublicationRo
         """
         select feed, status, newest_received_at
         from mart.feed_status
-        where status not in ('ok', 'fresh', 'current')
+        where status <> 'current'
         order by feed
         """
     ).fetchall()

@@ -7,7 +7,8 @@ with in_force as (
         provider,
         max(level) as level
     from mart.rating_period
-    where place_type = 'country'
+    where
+        place_type = 'country'
         and level is not null
         and valid_from <= $at::timestamp
         and (valid_to is null or valid_to > $at::timestamp)

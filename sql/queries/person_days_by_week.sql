@@ -7,7 +7,8 @@ select
     sum(person_days_actual) as person_days_actual,
     sum(person_days_planned) as person_days_planned
 from mart.exposure_by_week
-where presence_group in ('present', 'possible')
+where
+    presence_group in ('present', 'possible')
     and (risk_level is null or risk_level >= $min_level::integer)
     and week_start_date >= $since::date
 group by week_start_date, risk_level

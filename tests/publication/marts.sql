@@ -60,7 +60,10 @@ create table mart.rejected_record as select
     'people' as feed, 'a' as file_sha256, 7 as record_number, 8 as line_number, 'a date is wrong' as reason,
     'RAW-MARKER someone@example.org'::blob as raw;
 create table mart.feed_status as select * from (values
-    ('bookings', 'stale', timestamp '2026-11-01 00:00:00'), ('people', 'fresh', timestamp '2026-11-22 00:00:00')
+    ('bookings', 'stale', timestamp '2026-11-01 00:00:00'), ('people', 'current', timestamp '2026-11-22 00:00:00')
 ) as v(feed, status, newest_received_at);
+create table mart.landed_file as select
+    'people' as feed, 'people.csv' as file_name, repeat('a', 64) as file_sha256, timestamp '2026-11-22 00:00:00' as received_at,
+    'loaded' as file_status, 10 as records, 8 as loaded, 1 as rejected, 1 as blank, null::varchar as message;
 create table mart.data_quality as select 'a check' as check_name, 'warning' as severity, 'stay' as table_name,
     1 as failing_rows, 'one row' as message;

@@ -1,0 +1,101 @@
+"""``muster feeds``: every file and the account of its records, and the release of a file that is held (F1, F4)."""
+
+from __future__ import annotations
+
+import datetime
+from typing import Any
+
+from pipelines.errors import UsageError
+from pipelines.published import open_role, publication_row
+from pipelines.settings import Home
+from pipelines.tables import FORMATS, instant_text, print_rows
+
+_COLUMNS = (
+    "feed",
+    "file_name",
+    "file_sha256",
+    "received_at",
+    "file_status",
+    "records",
+    "loaded",
+    "rejected",
+    "blank",
+    "message",
+)
+WAITING = "not yet run"
+_SHORT_SHA = 12
+
+
+def show_feeds(home: Home, release: str | None, output_format: str) -> None:
+    """Print every landed file, those of the last publication with their accounts, newer ones without.
+
+    With ``release`` let go a held file instead; it counts from the next run on. Raises MusterError, UsageError.
+    """
+    if output_format not in FORMATS:
+        raise UsageError(f"There is no format '{output_format}'; choose one of {', '.join(FORMATS)}.")
+    home.require()
+    if release is not None:
+        from pipelines.landing.store import release as release_file
+
+        entry = release_file(home, release)
+        print(f"{entry.feed}: file {entry.sha256[:_SHORT_SHA]} is released and counts from the next 'muster run' on.")
+        return
+    rows, notes = _published(home)
+    known = {(row[0], row[2]) for row in rows}
+    rows += [row for row in _landed(home) if (row[0], row[2]) not in known]
+    if output_format == "table":
+        rows = [(*row[:2], row[2][:_SHORT_SHA], *row[3:]) for row in rows]
+    print_rows(_COLUMNS, rows, output_format, notes=[*notes, *_account(rows)])
+
+
+def _published(home: Home) -> tuple[list[tuple[Any, ...]], list[str]]:
+    if not (home.published / "current").exists():
+        return [], ["Nothing has been published yet."]
+    con = open_role(home, "analyst")
+    try:
+        rows = con.execute(f"select {', '.join(_COLUMNS)} from mart.landed_file").fetchall()
+        states = con.execute(
+            "select feed, status, newest_received_at from mart.feed_status where status <> 'current' order by feed"
+        ).fetchall()
+        zone = publication_row(con).office_timezone
+    finally:
+        con.close()
+    notes = []
+    for feed, status, newest in states:
+        seen = f", last received {instant_text(newest, zone)}" if newest else ""
+        notes.append(f"Feed '{feed}' is {status}{seen}.")
+    return rows, notes
+
+
+def _landed(home: Home) -> list[tuple[Any, ...]]:
+    from pipelines.landing.store import ledger
+
+    return [
+        (
+            entry.feed,
+            entry.file_name,
+            entry.sha256,
+            datetime.datetime.fromisoformat(entry.landed_at),
+            WAITING,
+            *(None,) * 4,
+            None,
+        )
+        for entry in ledger(home)
+    ]
+
+
+def _account(rows: list[tuple[Any, ...]]) -> list[str]:
+    """The sum of all accounts, and how many files are in what state."""
+    counted = [row for row in rows if row[5] is not None]
+    records, loaded, rejected, blank = (sum(row[column] or 0 for row in counted) for column in range(5, 9))
+    states: dict[str, int] = {}
+    for row in rows:
+        states[row[4]] = states.get(row[4], 0) + 1
+    files = ", ".join(f"{number} {state}" for state, number in sorted(states.items())) or "none"
+    notes = [
+        f"Files: {files}. {records:,} records = {loaded:,} loaded + {rejected:,} rejected + {blank:,} blank.",
+    ]
+    held = [row[2][:_SHORT_SHA] for row in rows if row[4] == "held"]
+    if held:
+        notes.append(f"Held for you to look at (F4): {', '.join(held)}; accept one with 'muster feeds --release SHA'.")
+    return notes
