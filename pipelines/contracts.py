@@ -426,7 +426,8 @@ def load_contracts(home: Home, settings: Settings) -> dict[str, Contract]:
             contracts[feed] = files[changes.contract][1].model_copy(update={"feed": feed})
         if feed not in contracts:
             raise MusterError(
-                f"{home.settings_file}: feeds.{feed}: no contract declares this feed; write {home.contracts}/{feed}.yml."
+                f"{home.settings_file}: feeds.{feed}: no contract declares this feed; "
+                f"write {home.contracts / feed}.yml."
             )
         updates = {key: value for key in ("rhythm_days", "mode") if (value := getattr(changes, key)) is not None}
         if updates:

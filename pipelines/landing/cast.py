@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from pipelines.contracts import Column, Contract, ReceivedAtColumn, normalise_header
+from pipelines.contracts import SQL_TYPES, Column, Contract, ReceivedAtColumn, normalise_header
 from pipelines.landing.text import GateError
 
 MIN_YEAR, MAX_YEAR = 1900, 2200
@@ -77,6 +77,12 @@ class _Header:
                 self.used.add(found[0])
                 return found[0]
         return None
+
+
+def _trimmed(column: str) -> str:
+    """SQL of a text without white space around it, NULL where nothing is left; most texts need no costly trim."""
+    needs = f"{column} < '!' or {column}[-1] <= ' ' or contains({column}, '\u00a0')"
+    return f"case when {needs} then nullif(trim({column}, ' \t\r\n\u00a0'), '') else {column} end"
 
 
 def _text(position: int | None) -> str:
@@ -259,10 +265,6 @@ def _typed(text: str, column: Column, contract: Contract) -> str:
     return _local_time(text, date_format) if column.type == "local_time" else text
 
 
-def _number_text(value: float) -> str:
-    return f"{value:g}" if value != int(value) else str(int(value))
-
-
 def _problems(column_name: str, column: Column, text: str, value: str) -> list[tuple[str, str]]:
     """Conditions under which a filled column rejects its record, with the reason in words."""
     wrong = f"{text} is not null and {value} is null"
@@ -274,21 +276,19 @@ def _problems(column_name: str, column: Column, text: str, value: str) -> list[t
         if low is not None or high is not None:
             lowest = [f"{value} < {low!r}"] if low is not None else []
             highest = [f"{value} > {high!r}"] if high is not None else []
-            between = " and ".join(
-                [f"at least {_number_text(low)}"] * (low is not None)
-                + [f"at most {_number_text(high)}"] * (high is not None)  # type: ignore[arg-type]
-            )
-            found.append((" or ".join(lowest + highest), f"{column_name} is not {between}"))
+            words = [f"at least {low:.12g}"] if low is not None else []
+            words += [f"at most {high:.12g}"] if high is not None else []
+            found.append((" or ".join(lowest + highest), f"{column_name} is not {' and '.join(words)}"))
         return found
-    words = {
+    kinds = {
         "boolean": "true or false",
         "date": "a date",
         "instant": "an instant",
         "local_time": "a date or local time",
     }
-    if column.type not in words:
+    if column.type not in kinds:
         return []
-    found = [(wrong, f"{column_name} is not {words[column.type]} in the declared format")]
+    found = [(wrong, f"{column_name} is not {kinds[column.type]} in the declared format")]
     if column.type != "boolean":
         outside = f"year({value}) not between {MIN_YEAR} and {MAX_YEAR}"
         found.append((outside, f"{column_name} is outside the years {MIN_YEAR} to {MAX_YEAR}"))
@@ -310,7 +310,7 @@ def cast_sql(binding: Binding, source: str, columns: int) -> str:
     column gives it), repetition, then the contract's columns. A rejected record has one row.
     """
     contract = binding.contract
-    trimmed = ", ".join(f"nullif(trim(c{i}, ' \t\r\n\u00a0'), '') as t{i}" for i in range(columns))
+    trimmed = ", ".join(f"{_trimmed(f'c{i}')} as t{i}" for i in range(columns))
     texts, values = [], []
     problems: list[tuple[str, str]] = []
     for column_name, column in contract.columns.items():
@@ -321,7 +321,7 @@ def cast_sql(binding: Binding, source: str, columns: int) -> str:
             values.append(
                 f"{_typed(text_name, column, contract)} as {value_name}"
                 if text != "null"
-                else f"null::{_kind(column)} as {value_name}"
+                else f"null::{SQL_TYPES[column.type]} as {value_name}"
             )
             if text != "null":
                 problems += _problems(column_name, column, text_name, value_name)
@@ -336,6 +336,7 @@ def cast_sql(binding: Binding, source: str, columns: int) -> str:
         problems.append(('"receipt" is null', f"{given} is missing or not an instant in the declared format"))
         received = '"receipt"'
     keys = ", ".join(_text_name(key, 0) for key in contract.key)
+    key_text = f"case when reason is not null then nullif(concat_ws('|', {keys}), '') end"
     any_problem = " or ".join(f"({condition})" for condition, _ in problems) or "false"
     listed = ", ".join(f"case when {condition} then {quote(reason)} end" for condition, reason in problems) or "null"
     return (
@@ -343,15 +344,9 @@ def cast_sql(binding: Binding, source: str, columns: int) -> str:
         f"texts as (select record_number, {', '.join(texts)} from trimmed),\n"
         f"typed as (select *, {', '.join(values)} from texts),\n"
         f"judged as (select *, case when {any_problem} then concat_ws('; ', {listed}) end as reason from typed)\n"
-        f"select record_number, reason, case when reason is not null then nullif(concat_ws('|', {keys}), '') end as key_text,\n"
-        f"{received} as received_at, {_repeated_select(binding)}"
+        f"select record_number, reason, {key_text} as key_text, {received} as received_at,\n"
+        f"{_repeated_select(binding)}"
     )
-
-
-def _kind(column: Column) -> str:
-    from pipelines.contracts import SQL_TYPES
-
-    return SQL_TYPES[column.type]
 
 
 def _outputs(column_name: str, column: Column, text: str, value: str) -> list[tuple[str, str]]:

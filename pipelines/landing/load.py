@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 import duckdb
 import pyarrow as pa
 
-from pipelines.contracts import Contract, ReceivedAtColumn, table_contracts
+from pipelines.contracts import Contract, ReceivedAtColumn, ReusedKey, table_contracts
 from pipelines.landing.cast import name, quote
 from pipelines.landing.stage import Account, Staged
 from pipelines.landing.store import LandedFile, is_released, ledger
@@ -221,11 +221,11 @@ def _load_feed(con: duckdb.DuckDBPyConnection, contract: Contract, states: list[
         con.execute(f"create or replace temp table feed_row as {rows}")
         source = "feed_row"
     if contract.reused_key:
-        _winners_of_reused_key(con, contract)
-        source = _winning_rows(contract, "owner_key", "feed_row_used")
+        _winners_of_reused_key(con, contract, contract.reused_key)
+        source = _winning_rows("owner_key", "feed_row_used")
     elif not one_version:
         _winners(con, contract, _key_sql(contract))
-        source = _winning_rows(contract, _key_sql(contract), "feed_row")
+        source = _winning_rows(_key_sql(contract), "feed_row")
     columns = [column for column, _ in contract.sql_columns()]
     if contract.reused_key:
         columns.append(contract.reused_key.first_date_column)
@@ -260,8 +260,7 @@ def _winners(con: duckdb.DuckDBPyConnection, contract: Contract, key: str, rows:
     )
 
 
-def _winning_rows(contract: Contract, key: str, rows: str) -> str:
-    del contract
+def _winning_rows(key: str, rows: str) -> str:
     return (
         f"(select each.* from (select *, {key} as row_key from {rows}) as each "
         "join winner on each.row_key = winner.winner_key "
@@ -269,13 +268,11 @@ def _winning_rows(contract: Contract, key: str, rows: str) -> str:
     )
 
 
-def _winners_of_reused_key(con: duckdb.DuckDBPyConnection, contract: Contract) -> None:
+def _winners_of_reused_key(con: duckdb.DuckDBPyConnection, contract: Contract, reused: ReusedKey) -> None:
     """Make ``feed_row_used`` (rows with their use of the key) and ``winner``.
 
     A use is a cluster of dates of one key and owner with no gap above ``within_days``; most keys have but one.
     """
-    reused = contract.reused_key
-    assert reused is not None
     owner = ", ".join(f"lower({name(column)})" for column in reused.same)
     base = f"concat_ws(chr(31), {_key_sql(contract)}, coalesce({owner}, ''))"
     first = name(reused.first_date_column)

@@ -131,6 +131,11 @@ def wrong_count(found: int, expected: int) -> str:
     return f"too {few} columns: {found} instead of {expected}"
 
 
+def _distinct(ascending: Ints) -> Ints:
+    """The distinct values of an ascending array; np.unique would sort or hash them once more."""
+    return ascending[np.diff(ascending, prepend=-1) > 0]
+
+
 class _Chunk:
     """One stretch of the file whose lines are classified together."""
 
@@ -139,6 +144,7 @@ class _Chunk:
         self.at_end = at_end
         self.delimiter = delimiter
         self.bytes = np.frombuffer(data, np.uint8)
+        self._delimiters: Ints | None = None
         ends = np.flatnonzero(self.bytes == LF) + 1
         if at_end and len(data) and (not len(ends) or ends[-1] < len(data)):
             ends = np.append(ends, len(data))
@@ -154,9 +160,15 @@ class _Chunk:
         self.used = int(ends[-1]) if len(ends) else 0
         self.view = self.bytes[: self.used]
 
+    def delimiters(self) -> Ints:
+        """Where the delimiters are, those inside quotes included."""
+        if self._delimiters is None:
+            self._delimiters = np.flatnonzero(self.view == self.delimiter)
+        return self._delimiters
+
     def lines_with(self, mask: Bools) -> Ints:
         """The distinct lines in which a byte is marked."""
-        return np.unique(np.searchsorted(self.ends, np.flatnonzero(mask), side="right"))
+        return _distinct(np.searchsorted(self.ends, np.flatnonzero(mask), side="right"))
 
     def quotes_in_order(self) -> tuple[Bools, Ints]:
         """Whether each line's quotes fail to open and close fields plainly, and its delimiters inside quotes."""
@@ -177,15 +189,14 @@ class _Chunk:
         dirty |= count % 2 == 1
         pairs = np.flatnonzero(opens & ~dirty[line])
         if len(pairs):
-            delimiters = np.flatnonzero(self.view == self.delimiter)
+            delimiters = self.delimiters()
             held = np.searchsorted(delimiters, quotes[pairs + 1]) - np.searchsorted(delimiters, quotes[pairs])
             inside = np.bincount(line[pairs], weights=held, minlength=len(self.ends)).astype(np.int64)
         return dirty, inside
 
     def column_counts(self, inside: Ints) -> Ints:
         """Columns of each line, delimiters inside quotes not counted."""
-        delimiters = np.flatnonzero(self.view == self.delimiter)
-        return np.diff(np.searchsorted(delimiters, self.ends), prepend=0) - inside + 1
+        return np.diff(np.searchsorted(self.delimiters(), self.ends), prepend=0) - inside + 1
 
     def blank_lines(self) -> Bools:
         """Lines that hold nothing but spaces, tabs and delimiters."""
@@ -227,7 +238,7 @@ class _Lines:
         """The last lines of the records in which a byte is marked."""
         lines = self.chunk.lines_with(mask)
         kept = np.flatnonzero(self.keep)
-        return np.unique(kept[np.searchsorted(kept, lines)]).tolist() if len(lines) else []
+        return _distinct(kept[np.searchsorted(kept, lines)]).tolist() if len(lines) else []
 
 
 class Splitter:
@@ -356,4 +367,4 @@ class Splitter:
         paired = np.append(chunk.view, np.uint8(0))[at + 1] == LF
         line = np.searchsorted(chunk.ends, at, side="right")
         result.crlf_records += int(lines.keep[line[paired]].sum())
-        return {number for number in np.unique(line[~paired]).tolist() if lines.keep[number]}
+        return {number for number in _distinct(line[~paired]).tolist() if lines.keep[number]}

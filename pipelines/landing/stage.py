@@ -264,8 +264,7 @@ def _cast(con: duckdb.DuckDBPyConnection, prepared: Prepared, source: str, targe
     con.execute(f"copy ({sql}) to {quote(str(target))} (format parquet, compression snappy)")
     distinct = "count(*)" if prepared.binding.repetitions == 1 else "count(distinct record_number)"
     found = con.execute(f"select {distinct}, count(reason) from read_parquet({quote(str(target))})").fetchone()
-    assert found is not None
-    return int(found[0]), int(found[1])
+    return (int(found[0]), int(found[1])) if found else (0, 0)
 
 
 def read_typed(
@@ -399,12 +398,11 @@ def _stage_prepared(con: duckdb.DuckDBPyConnection, prepared: Prepared, work: Pa
     if failed or numbers is not None:
         typed = _renumber(con, prepared, rows, numbers, work)
         rows = f"read_parquet({quote(str(typed))})"
-    count = con.execute(f"select count(*), max(received_at) from {rows}").fetchone()
-    assert count is not None
-    received_to = count[1].isoformat(timespec="microseconds") if count[1] else None
-    os.replace(typed, prepared.staged.rows)
+    count, newest = con.execute(f"select count(*), max(received_at) from {rows}").fetchall()[0]
+    received_to = newest.isoformat(timespec="microseconds") if newest else None
+    typed.replace(prepared.staged.rows)
     rejected = rejected_table(prepared, failures)
-    return finish(prepared, int(count[0]), rejected, received_to, prepared.staged.rows.stat().st_size)
+    return finish(prepared, int(count), rejected, received_to, prepared.staged.rows.stat().st_size)
 
 
 def _renumber(

@@ -65,7 +65,7 @@ class LandedFile:
             return None
         parts = {key: int(value) for key, value in match.groupdict().items() if value is not None}
         try:
-            local = datetime(**parts, tzinfo=ZoneInfo(contract.time_zone))  # type: ignore[arg-type]
+            local = datetime(**parts, tzinfo=ZoneInfo(contract.time_zone))
         except ValueError:
             return None
         return local.astimezone(UTC).replace(tzinfo=None)
