@@ -34,6 +34,7 @@ _PLACE = pa.schema(
         ("place_type", pa.string()),
         ("place_name", pa.string()),
         ("country_code", pa.string()),
+        ("sovereign_country_code", pa.string()),
         ("region_code", pa.string()),
         ("parent_region_code", pa.string()),
         ("city_place_id", pa.string()),
@@ -59,6 +60,14 @@ _NAMES_SQL = f"""
         from name
     ),
 
+    -- A city called as its own region, in whatever language, is usually what people mean ('Genève', 'Québec').
+    region_name as (
+        select distinct name.name_key, place.region_code
+        from name
+        inner join place on name.place_id = place.place_id
+        where place.place_type = 'region' and name.name_kind = 'name'
+    ),
+
     weighed as (
         select
             name.name_key,
@@ -76,12 +85,13 @@ _NAMES_SQL = f"""
                 when place.place_type = 'country' then 1e10
                 when place.place_type = 'region' then 0.05
                 when name.name_kind = 'name' then 1
-                when name.name_kind = 'english' then 0.5
+                when name.name_kind = 'english' or region_name.name_key is not null then 0.5
                 else 0.02
             end * (place.population + 1) as weight
         from name
         inner join place on name.place_id = place.place_id
         left join place as site on name.site_id = site.place_id
+        left join region_name on name.name_key = region_name.name_key and place.region_code = region_name.region_code
         where name.name_key <> ''
     )
 
@@ -114,7 +124,12 @@ def gazetteer_root() -> Path:
 
 def digest() -> str:
     """Twelve hexadecimal digits for the package versions and this build's rules."""
-    parts = {**sources.versions(), "format": str(BUILD_FORMAT), "key": key_sql("name")}
+    parts = {
+        **sources.versions(),
+        "format": BUILD_FORMAT,
+        "names": _NAMES_SQL,
+        "regions": [*sources.english_regions()],
+    }
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 

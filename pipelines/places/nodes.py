@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ COLUMNS = (
     "place_type",
     "place_name",
     "country_code",
+    "sovereign_country_code",
     "region_code",
     "parent_region_code",
     "city_place_id",
@@ -32,6 +34,29 @@ COLUMNS = (
     "valid_to",
 )
 """Columns of a place row."""
+
+GENERIC = frozenset(
+    re.findall(
+        r"\w+",
+        "south north east west central centre center northern southern eastern western city capital coast lake island "
+        "islands valley highlands plateau littoral federal district river rivers bay delta",
+    )
+)
+"""Names of regions that are common words; alone they say nothing."""
+
+DEPENDENCIES = {
+    "AU": "CC CX HM NF",
+    "CN": "HK MO TW",
+    "DK": "FO GL",
+    "FI": "AX",
+    "FR": "BL GF GP MF MQ NC PF PM RE TF WF YT",
+    "GB": "AI BM FK GG GI GS IM IO JE KY MS PN SH TC VG",
+    "NL": "AW BQ CW SX",
+    "NO": "BV SJ",
+    "NZ": "CK NU TK",
+    "US": "AS GU MP PR UM VI",
+}
+"""Codes of their own that people also write as part of another country ('San Juan, Puerto Rico, USA')."""
 
 _AREA_KM = 100.0
 """A city further than this from the largest city of its airport is no part of that metropolitan area (S4)."""
@@ -53,7 +78,7 @@ def collect(say: Callable[[str], None]) -> Nodes:
     cities = {city["place_id"]: city for city in sources.cities()}
     _add_served_cities(cities, airports)
     divisions = list(sources.subdivisions())
-    admin1 = regions.map_admin1(((c["country_code"], c["admin1"]) for c in cities.values()), airports, divisions)
+    admin1 = regions.map_admin1(cities.values(), airports, divisions, sources.english_regions())
     for city in cities.values():
         city["region_code"] = admin1.get((city["country_code"], city["admin1"]))
     say("Reading countries, regions and airports")
@@ -116,6 +141,7 @@ def _countries(cities: Iterable[Row]) -> dict[str, Row]:
         sources.country_population(),
         sources.zone_positions(),
     )
+    sovereigns = {code: sovereign for sovereign, codes in DEPENDENCIES.items() for code in codes.split()}
     rows = {}
     for code, name in sources.countries().items():
         city = largest.get(code)
@@ -125,6 +151,7 @@ def _countries(cities: Iterable[Row]) -> dict[str, Row]:
             place_type="country",
             place_name=name,
             country_code=code,
+            sovereign_country_code=sovereigns.get(code),
             area_id=code,
             latitude=city["latitude"] if city else latitude,
             longitude=city["longitude"] if city else longitude,
@@ -178,7 +205,7 @@ def _regions(
             _place(
                 place_id=code,
                 place_type="region",
-                place_name=english.get(code, division["name"]),
+                place_name=english.get(code) or re.sub(r"\s*[\[(].*", "", division["name"]),
                 country_code=division["country_code"],
                 region_code=code,
                 parent_region_code=division["parent"],
@@ -196,7 +223,10 @@ def _regions(
 def _english_regions(admin1: dict[tuple[str, str], str], airports: list[Row]) -> dict[str, str]:
     """GeoNames' English name by ISO 3166-2 code."""
     names = regions.admin1_names(airports)
-    return {code: names[key][0] for key, code in admin1.items() if names.get(key)}
+    aliases: dict[str, str] = {}
+    for name, code in sources.english_regions():
+        aliases.setdefault(code, name)
+    return aliases | {code: names[key][0] for key, code in admin1.items() if names.get(key)}
 
 
 def _areas(cities: dict[str, Row], airports: list[Row]) -> dict[str, str]:
@@ -253,7 +283,8 @@ def _region_names(divisions: list[Row], admin1: dict[tuple[str, str], str], airp
             plain = regions.fold(name)
             if len(plain) > 3:
                 found.append(Name(plain, code, "name"))
-    return found
+    found += [Name(county, code, "alternate") for county, code in sources.us_counties()]
+    return [name for name in found if name.name.casefold() not in GENERIC]
 
 
 def _city_names(cities: Iterable[Row]) -> list[Name]:

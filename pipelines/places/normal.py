@@ -27,7 +27,7 @@ def marked_sql(column: str) -> str:
     for letter, plain in _LETTERS:
         text = f"replace({text}, '{letter}', '{plain}')"
     text = f"regexp_replace({text}, '{_QUOTES.replace(chr(39), chr(39) * 2)}', '', 'g')"
-    text = f"replace(replace({text}, '. ', ' '), '.', '')"
+    text = f"replace(replace(replace(' ' || {text}, ' st.', ' st '), '. ', ' '), '.', '')"
     text = f"regexp_replace({text}, '[;|\\n\\r]+', ' ; ', 'g')"
     text = f"regexp_replace({text}, '\\s+[-–—]+\\s+|[,():/]+', ' , ', 'g')"
     text = f"regexp_replace({text}, '[&+]+', ' and ', 'g')"

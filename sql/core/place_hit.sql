@@ -1,8 +1,8 @@
 -- Grain: one row per span text, way of naming and place that it names.
 -- Rules: P1.
 -- Why: the one look-up in the gazetteer of a run. name_weight orders places of one name where the text chooses none: an
--- alias counts as the usual name, and more. Where a name has several places in one region only the largest can ever
--- be chosen.
+-- alias counts as the usual name or more, the home's own above all. Where a name has several places in one region only
+-- the largest can ever be chosen.
 with
 
 span as (
@@ -34,7 +34,8 @@ place_alias as (
         region_code,
         parent_region_code,
         population,
-        member_country_codes
+        member_country_codes,
+        source
     from reference.place_alias
 ),
 
@@ -69,8 +70,12 @@ named as (
         alias_member.region_code,
         alias_member.parent_region_code,
         alias_member.place_status,
-        case alias_member.place_type when 'country' then 1e12 when 'region' then 1e3 else 10 end
-        * (alias_member.population + 1) as name_weight
+        case
+            when alias_member.source = 'home' then 1e15
+            when alias_member.place_type = 'country' then 1e12 * (alias_member.population + 1)
+            when alias_member.place_type = 'region' then greatest(0.05 * alias_member.population, 1e5)
+            else 10 * (alias_member.population + 1)
+        end as name_weight
     from span
     inner join alias_member on span.span_key = alias_member.alias_key
 ),

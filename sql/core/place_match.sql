@@ -1,9 +1,9 @@
 -- Grain: one row per distinct text of stage.place_text and place that it may mean; candidate_count of them.
 -- Rules: P1, P2, P3, P4.
 -- Why: the best candidate of each atom counts, unless the atom only says where another lies ('Ukraine' in
--- 'Kyiv, Ukraine'). A city that the word after it contradicts ('Smallville, Israel') gives way to that word. A text of
--- which nothing is known is the feed's own country if it names one, and otherwise stays unknown: never a default
--- country.
+-- 'Kyiv, Ukraine'). A city that the word after it contradicts gives way to that word ('Smallville, Alberta'), unless it
+-- is a large one and the word lies abroad ('Des Moines, IO'): then the city is taken, as fuzzy. A text of which nothing
+-- is known is the feed's own country if it names one, and otherwise stays unknown: never a default country.
 with
 
 place_text as (
@@ -14,17 +14,32 @@ place_candidate as (
     select * from core.place_candidate
 ),
 
+every_fuzzy as (
+    select * from core.place_fuzzy
+),
+
+dependency as (
+    select
+        country_code,
+        sovereign_country_code
+    from reference.gazetteer_place
+    where sovereign_country_code is not null
+),
+
 choice as (
-    select * from place_candidate
-    where choice_rank = 1
+    select
+        place_candidate.*,
+        dependency.sovereign_country_code
+    from place_candidate
+    left join dependency on place_candidate.country_code = dependency.country_code
+    where place_candidate.choice_rank = 1
 ),
 
 -- Which atoms hold the place chosen for another atom.
 holding as (
     select
         holder.place_text_number,
-        holder.atom_number as holder_number,
-        choice.atom_number as held_number
+        holder.atom_number as holder_number
     from choice
     inner join place_candidate as holder
         on
@@ -36,51 +51,40 @@ holding as (
             (holder.place_type = 'country' and choice.place_type <> 'country')
             or (
                 holder.place_type = 'region'
-                and choice.place_type in ('city', 'site')
+                and (choice.place_type in ('city', 'site') or choice.name_kind = 'alternate')
                 and holder.region_code in (choice.region_code, choice.parent_region_code)
             )
         )
         and (holder.atom_number > choice.atom_number or holder.choice_rank = 1)
-),
-
-qualifier as (
-    select distinct
-        place_text_number,
-        holder_number as atom_number
-    from holding
-),
-
--- The atom after a city says another region or country, and holds nothing else.
-contradicted as (
-    select distinct
-        choice.place_text_number,
-        choice.atom_number
+    union
+    -- 'San Juan, Puerto Rico, USA': the territory has a code of its own, and the country after it says no more.
+    select
+        holder.place_text_number,
+        holder.atom_number as holder_number
     from choice
-    inner join choice as after_choice
+    inner join place_candidate as holder
         on
-            choice.place_text_number = after_choice.place_text_number
-            and choice.group_number = after_choice.group_number
-            and choice.atom_number + 1 = after_choice.atom_number
-    left join qualifier
-        on
-            after_choice.place_text_number = qualifier.place_text_number
-            and after_choice.atom_number = qualifier.atom_number
-    where
-        qualifier.atom_number is null
-        and choice.place_type = 'city'
-        and choice.support_score < 800
-        and (
-            after_choice.place_type = 'region'
-            or (after_choice.place_type = 'country' and choice.name_weight < 500000)
-        )
+            choice.place_text_number = holder.place_text_number
+            and choice.sovereign_country_code = holder.country_code
+    where holder.place_type = 'country' and holder.choice_rank = 1 and holder.atom_number > choice.atom_number
 ),
 
--- A short code that could be of several countries and that nothing supports says nothing.
+-- A code that could be of several countries, that nothing supports and that is not all of the text, says little.
 vague as (
     select
         choice.place_text_number,
-        choice.atom_number
+        choice.atom_number,
+        max(
+            case
+                when
+                    other.place_type = 'region'
+                    and choice.place_type = 'country'
+                    and other.name_weight / 0.05 > 2 * choice.name_weight / 1e10
+                    then other.place_id
+            end
+        ) as likely_place_id
     from choice
+    inner join place_text on choice.place_text_number = place_text.place_text_number
     inner join place_candidate as other
         on
             choice.place_text_number = other.place_text_number
@@ -89,43 +93,115 @@ vague as (
         choice.name_kind = 'code'
         and choice.support_score = 0
         and choice.neighbour_count = 0
-        and choice.atom_number > 1
+        and length(place_text.text_key) > 6
+        and other.name_kind in ('code', 'alias')
         and other.country_code <> choice.country_code
+        and not exists (
+            select 1
+            from holding
+            where choice.place_text_number = holding.place_text_number and choice.atom_number = holding.holder_number
+        )
     group by choice.place_text_number, choice.atom_number
+),
+
+-- Neighbours of which the second says another region or country than the first, and holds nothing else.
+contradiction as (
+    select
+        choice.place_text_number,
+        choice.atom_number,
+        after_choice.atom_number as after_number,
+        case
+            when after_choice.place_type = 'country' and after_choice.name_kind <> 'code'
+                then case when choice.name_weight >= 500000 then 'both' else 'after' end
+            when after_choice.country_code = choice.country_code then 'after'
+            when choice.name_weight >= 100000 then 'city'
+            when after_choice.name_kind = 'code' and after_choice.neighbour_count = 0 then 'none'
+            else 'after'
+        end as believed
+    from choice
+    inner join choice as after_choice
+        on
+            choice.place_text_number = after_choice.place_text_number
+            and choice.group_number = after_choice.group_number
+            and choice.atom_number + 1 = after_choice.atom_number
+    left join holding
+        on
+            after_choice.place_text_number = holding.place_text_number
+            and after_choice.atom_number = holding.holder_number
+    where
+        holding.holder_number is null
+        and choice.place_type = 'city'
+        and choice.support_score < 800
+        and after_choice.place_type in ('country', 'region')
+        and (choice.sovereign_country_code is null or choice.sovereign_country_code <> after_choice.country_code)
+),
+
+-- What is read as a place elsewhere counts as misspelt only where the word after it contradicts it.
+place_fuzzy as (
+    select every_fuzzy.*
+    from every_fuzzy
+    left join contradiction
+        on
+            every_fuzzy.place_text_number = contradiction.place_text_number
+            and every_fuzzy.read_atom_number = contradiction.atom_number
+    where every_fuzzy.read_atom_number is null or contradiction.believed in ('after', 'none')
+),
+
+unsaid as (
+    select
+        place_text_number,
+        holder_number as atom_number
+    from holding
+    union
+    select
+        place_text_number,
+        atom_number
+    from contradiction
+    where believed in ('after', 'none')
+    union
+    select
+        place_text_number,
+        after_number as atom_number
+    from contradiction
+    where believed in ('city', 'none')
+    union
+    select
+        place_text_number,
+        atom_number
+    from vague
 ),
 
 named as (
     select
         choice.place_text_number,
         choice.atom_number,
-        choice.name_kind
+        choice.name_kind,
+        case when contradiction.believed = 'city' then 1 else 0 end as is_doubtful
     from choice
-    left join qualifier
+    left join unsaid
         on
-            choice.place_text_number = qualifier.place_text_number
-            and choice.atom_number = qualifier.atom_number
-    left join contradicted
+            choice.place_text_number = unsaid.place_text_number
+            and choice.atom_number = unsaid.atom_number
+    left join contradiction
         on
-            choice.place_text_number = contradicted.place_text_number
-            and choice.atom_number = contradicted.atom_number
-    left join vague
-        on
-            choice.place_text_number = vague.place_text_number
-            and choice.atom_number = vague.atom_number
-    where
-        qualifier.atom_number is null
-        and contradicted.atom_number is null
-        and vague.atom_number is null
+            choice.place_text_number = contradiction.place_text_number
+            and choice.atom_number = contradiction.atom_number
+    where unsaid.atom_number is null
 ),
 
 -- An alias may stand for several places ('French West Indies'): all of them are meant.
-meant as (
+exact as (
     select
         named.place_text_number,
+        named.atom_number,
         place_candidate.place_id,
-        min(place_candidate.atom_number) as atom_number,
-        max(place_candidate.place_status) as place_status,
-        min(place_candidate.name_kind) as name_kind
+        place_candidate.place_type,
+        place_candidate.country_code,
+        place_candidate.region_code,
+        case when named.is_doubtful = 1 then 'fuzzy' else place_candidate.place_status end as place_status,
+        case when named.is_doubtful = 1 then 0.5 else 1.0 end as match_score,
+        case place_candidate.name_kind when 'iata' then 'airport code' else place_candidate.name_kind end
+            as match_method
     from named
     inner join place_candidate
         on
@@ -133,7 +209,58 @@ meant as (
             and named.atom_number = place_candidate.atom_number
             and named.name_kind = place_candidate.name_kind
     where place_candidate.choice_rank = 1 or (named.name_kind = 'alias' and place_candidate.support_score = 0)
-    group by named.place_text_number, place_candidate.place_id
+),
+
+-- A misspelt city replaces the country or region that it was looked for in.
+said as (
+    select
+        exact.place_text_number,
+        exact.atom_number,
+        exact.place_id,
+        exact.place_status,
+        exact.match_score,
+        exact.match_method
+    from exact
+    left join place_fuzzy
+        on
+            exact.place_text_number = place_fuzzy.place_text_number
+            and (
+                (exact.place_type = 'country' and exact.country_code = place_fuzzy.country_code)
+                or (exact.place_type = 'region' and exact.region_code = place_fuzzy.region_code)
+            )
+    where place_fuzzy.place_text_number is null
+    union all
+    select
+        place_text_number,
+        1000 * group_number + 10 * piece_number + part_number as atom_number,
+        place_id,
+        'fuzzy' as place_status,
+        match_score,
+        'fuzzy' as match_method
+    from place_fuzzy
+    union all
+    select
+        vague.place_text_number,
+        vague.atom_number,
+        vague.likely_place_id as place_id,
+        'fuzzy' as place_status,
+        0.5 as match_score,
+        'code' as match_method
+    from vague
+    left join place_fuzzy on vague.place_text_number = place_fuzzy.place_text_number
+    where vague.likely_place_id is not null and place_fuzzy.place_text_number is null
+),
+
+meant as (
+    select
+        place_text_number,
+        place_id,
+        min(atom_number) as atom_number,
+        max(place_status) as place_status,
+        max(match_score) as match_score,
+        min(match_method) as match_method
+    from said
+    group by place_text_number, place_id
 ),
 
 found as (
@@ -142,8 +269,8 @@ found as (
         place_id,
         atom_number,
         place_status,
-        1.0 as match_score,
-        case name_kind when 'iata' then 'airport code' else name_kind end as match_method
+        match_score,
+        match_method
     from meant
     union all
     select

@@ -74,7 +74,7 @@ parted as (
         place_text_number,
         group_number,
         piece_number,
-        string_split(regexp_replace(piece_text, ' (and|et|und|to|via) ', ' , ', 'g'), ' , ') as part_texts
+        string_split(regexp_replace(' ' || piece_text, ' (and|et|und|to|via) ', ' , ', 'g'), ' , ') as part_texts
     from piece
 ),
 

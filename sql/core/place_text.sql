@@ -51,7 +51,11 @@ unquoted as (
     select
         *,
         replace(
-            replace(regexp_replace(folded, '[''’‘`´ʼʻʿ"“”]', '', 'g'), '. ', ' '), '.', ''
+            replace(
+                replace(' ' || regexp_replace(folded, '[''’‘`´ʼʻʿ"“”]', '', 'g'), ' st.', ' st '), '. ', ' '
+            ),
+            '.',
+            ''
         ) as unquoted
     from plain
 ),
