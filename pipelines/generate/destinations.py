@@ -23,13 +23,13 @@ CR|SJO 8 San José
 PA|PTY 5 Panama City
 CU|HAV 2 Havana
 DO|SDQ 5 Santo Domingo
-HT|PAP 2 Port-au-Prince
+HT|PAP 3.6 Port-au-Prince
 JM|KIN 3 Kingston
 TT|POS 1 Port of Spain
 BB|BGI 1 Bridgetown
 BS|NAS 2 Nassau
 CO|BOG 10 Bogotá;MDE 4 Medellín;CLO 1 Cali;CTG 2 Cartagena
-VE|CCS 1.5 Caracas
+VE|CCS 2.7 Caracas
 EC|UIO 4 Quito;GYE 2 Guayaquil
 PE|LIM 8 Lima;CUZ 4 Cusco
 BO|LPB 2 La Paz;VVI 1 Santa Cruz
@@ -72,9 +72,9 @@ MK|SKP 0.6 Skopje
 BG|SOF 2 Sofia
 RO|OTP 3 Bucharest;CLJ 1 Cluj-Napoca
 MD|RMO 0.5 Chișinău
-UA|KBP 4 Kyiv;LWO 2 Lviv;ODS 0.3 Odesa
-BY|MSQ 0.2 Minsk
-RU|SVO 1 Moscow;LED 0.4 Saint Petersburg
+UA|KBP 6.5 Kyiv;LWO 3.6 Lviv;ODS 0.5 Odesa
+BY|MSQ 0.4 Minsk
+RU|SVO 1.8 Moscow;LED 0.7 Saint Petersburg
 GR|ATH 10 Athens;SKG 2 Thessaloniki
 CY|LCA 2 Larnaca
 MT|MLA 1 Valletta
@@ -84,63 +84,63 @@ AM|EVN 1 Yerevan
 AZ|GYD 1 Baku
 IL|TLV 6 Tel Aviv
 JO|AMM 5 Amman
-LB|BEY 4 Beirut
-SY|DAM 0.6 Damascus
-IQ|BGW 1.2 Baghdad;EBL 2 Erbil
-IR|IKA 0.3 Tehran
+LB|BEY 6.5 Beirut
+SY|DAM 1.1 Damascus
+IQ|BGW 2.2 Baghdad;EBL 3.6 Erbil
+IR|IKA 0.5 Tehran
 SA|RUH 3 Riyadh;JED 2 Jeddah
 KW|KWI 1 Kuwait City
 BH|BAH 1 Manama
 QA|DOH 5 Doha
 AE|DXB 10 Dubai;AUH 6 Abu Dhabi
 OM|MCT 1 Muscat
-YE|ADE 0.3 Aden
+YE|ADE 0.5 Aden
 EG|CAI 6 Cairo;LXR 1 Luxor
-LY|MJI 0.2 Tripoli
+LY|MJI 0.4 Tripoli
 TN|TUN 2 Tunis
 DZ|ALG 1 Algiers
 MA|CMN 4 Casablanca;RAK 4 Marrakesh;RBA 2 Rabat
-MR|NKC 0.3 Nouakchott
+MR|NKC 0.5 Nouakchott
 SN|DSS 3 Dakar
-GM|BJL 0.6 Banjul
-ML|BKO 1.4 Bamako
-BF|OUA 1 Ouagadougou
-NE|NIM 1 Niamey
-TD|NDJ 0.8 N'Djamena
+GM|BJL 1.1 Banjul
+ML|BKO 2.5 Bamako
+BF|OUA 1.8 Ouagadougou
+NE|NIM 1.8 Niamey
+TD|NDJ 1.4 N'Djamena
 CI|ABJ 2 Abidjan
 GH|ACC 6 Accra;KMS 1 Kumasi
-TG|LFW 0.5 Lomé
-BJ|COO 0.6 Cotonou
-NG|LOS 4 Lagos;ABV 2 Abuja;KAN 0.4 Kano
-CM|NSI 1 Yaoundé;DLA 1 Douala
+TG|LFW 0.9 Lomé
+BJ|COO 1.1 Cotonou
+NG|LOS 6.5 Lagos;ABV 3.6 Abuja;KAN 0.7 Kano
+CM|NSI 1.8 Yaoundé;DLA 1.8 Douala
 GA|LBV 0.4 Libreville
-CD|FIH 2 Kinshasa;GOM 1 Goma;FBM 0.3 Lubumbashi
-CG|BZV 0.3 Brazzaville
-CF|BGF 0.2 Bangui
-SS|JUB 1.5 Juba
-SD|PZU 0.5 Port Sudan
-ET|ADD 4 Addis Ababa
-ER|ASM 0.2 Asmara
-DJ|JIB 0.5 Djibouti
-SO|MGQ 0.5 Mogadishu;HGA 1 Hargeisa
+CD|FIH 3.6 Kinshasa;GOM 1.8 Goma;FBM 0.5 Lubumbashi
+CG|BZV 0.5 Brazzaville
+CF|BGF 0.4 Bangui
+SS|JUB 2.7 Juba
+SD|PZU 0.9 Port Sudan
+ET|ADD 6.5 Addis Ababa
+ER|ASM 0.4 Asmara
+DJ|JIB 0.9 Djibouti
+SO|MGQ 0.9 Mogadishu;HGA 1.8 Hargeisa
 KE|NBO 9 Nairobi;KIS 1 Kisumu;MBA 1 Mombasa
 UG|EBB 4 Kampala
 RW|KGL 3 Kigali
-BI|BJM 0.6 Bujumbura
+BI|BJM 1.1 Bujumbura
 TZ|DAR 3 Dar es Salaam;JRO 2 Arusha;ZNZ 1 Zanzibar
-MW|LLW 2 Lilongwe
+MW|LLW 3.6 Lilongwe
 ZM|LUN 2 Lusaka
-ZW|HRE 1 Harare
-MZ|MPM 1 Maputo;POL 0.8 Pemba
+ZW|HRE 1.8 Harare
+MZ|MPM 1.8 Maputo;POL 1.4 Pemba
 BW|GBE 1 Gaborone
 NA|WDH 1 Windhoek
 ZA|JNB 7 Johannesburg;CPT 8 Cape Town;DUR 2 Durban
-MG|TNR 1 Antananarivo
+MG|TNR 1.8 Antananarivo
 MU|MRU 1 Port Louis
 IN|DEL 13 Delhi;BOM 10 Mumbai;BLR 9 Bengaluru;MAA 4 Chennai
 IN|HYD 3 Hyderabad;CCU 2 Kolkata;SXR 0.4 Srinagar;IMF 0.3 Imphal
 PK|ISB 2 Islamabad;LHE 2 Lahore;KHI 1 Karachi;PEW 0.3 Peshawar
-AF|KBL 0.6 Kabul
+AF|KBL 1.1 Kabul
 NP|KTM 4 Kathmandu
 BD|DAC 3 Dhaka
 LK|CMB 2 Colombo
@@ -160,20 +160,20 @@ VN|HAN 4 Hanoi;SGN 5 Ho Chi Minh City
 LA|VTE 0.6 Vientiane
 KH|KTI 2 Phnom Penh
 TH|BKK 9 Bangkok;CNX 2 Chiang Mai
-MM|RGN 1.2 Yangon
+MM|RGN 2.2 Yangon
 MY|KUL 4 Kuala Lumpur;PEN 1 George Town
 SG|SIN 10 Singapore
 ID|CGK 4 Jakarta;DPS 3 Denpasar;JOG 1 Yogyakarta
 PH|MNL 4 Manila;CEB 1 Cebu City;ZAM 0.3 Zamboanga
-TL|DIL 0.3 Dili
-PG|POM 0.6 Port Moresby
+TL|DIL 0.5 Dili
+PG|POM 1.1 Port Moresby
 AU|SYD 10 Sydney;MEL 8 Melbourne;BNE 3 Brisbane;PER 2 Perth;ADL 1 Adelaide
 NZ|AKL 4 Auckland;WLG 2 Wellington;CHC 1 Christchurch
 FJ|NAN 1 Nadi
 WS|APW 0.4 Apia
-KI|TRW 0.3 Tarawa
+KI|TRW 0.5 Tarawa
 VU|VLI 0.2 Port Vila
-SB|HIR 0.2 Honiara
+SB|HIR 0.4 Honiara
 """
 
 HOME_AIRPORTS = {"JFK": 56, "EWR": 30, "PHL": 8, "BOS": 6}

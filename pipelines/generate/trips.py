@@ -12,6 +12,7 @@ import numpy as np
 
 from pipelines.generate.destinations import NIGHT_HUB_COUNTRIES, RAIL_COUNTRIES
 from pipelines.generate.people import FACULTY, STUDENT, People
+from pipelines.generate.ratings import base_levels
 from pipelines.generate.tables import DAY, HOUR, Bools, Ints
 from pipelines.generate.world import World
 
@@ -146,12 +147,14 @@ def make_plans(
 
 
 def _destinations(rng: np.random.Generator, world: World, origin: Ints, is_group: Bools) -> Ints:
-    """Abroad mostly; one trip in seven within the United States; never the home city."""
+    """Abroad mostly, one trip in seven within the United States, never the home city; groups to calmer places only."""
     count = len(origin)
     in_us = np.array([code == "US" for code in world.country_of])
     abroad = np.where(in_us, 0, world.weight)
     home = np.where(in_us, world.weight, 0)
     place = rng.choice(len(abroad), count, p=abroad / abroad.sum())
+    calm = np.where(base_levels(world)[world.country] >= 4, 0, abroad)
+    place = np.where(is_group, rng.choice(len(calm), count, p=calm / calm.sum()), place)
     domestic = rng.choice(len(home), count, p=home / home.sum())
     place = np.where((rng.random(count) < 0.14) & ~is_group, domestic, place)
     clash = world.distance_km[origin, place] < 120
@@ -231,17 +234,18 @@ def build(rng: np.random.Generator, world: World, plans: Plans) -> Itineraries:
     arrives = _journey(rng, world, table, (OUT, OUT_ON), plans.origin, plans.first, leaves)
     day = world.to_local(arrives, plans.first) // DAY
     moves = world.to_utc((day + plans.nights_first) * DAY + _departure(rng, count), plans.first)
-    moves = np.maximum(moves, arrives + 11 * HOUR)
+    moves = world.readable(np.maximum(moves, arrives + 11 * HOUR), plans.first)
     goes_on = plans.second >= 0
     second = np.where(goes_on, plans.second, plans.first)
     kind, minutes = _move(rng, world, plans.first, second)
-    _put(table, MOVE, goes_on, kind, plans.first, second, moves, moves + minutes * 60)
+    there = world.readable(moves + minutes * 60, second)
+    _put(table, MOVE, goes_on, kind, plans.first, second, moves, there)
     _number(rng, world, table, MOVE)
-    there = np.where(goes_on, moves + minutes * 60, arrives)
+    there = np.where(goes_on, there, arrives)
     rest = plans.nights - plans.nights_first
     day = world.to_local(there, second) // DAY
     back = world.to_utc((day + rest) * DAY + _departure(rng, count), last)
-    back = np.where(goes_on, np.maximum(back, there + 11 * HOUR), moves)
+    back = np.where(goes_on, world.readable(np.maximum(back, there + 11 * HOUR), last), moves)
     _journey(rng, world, table, (BACK, BACK_ON), last, plans.origin, back)
     for slot, mask, place, start, end in (
         (STAY_A, np.ones(count, bool), plans.first, arrives, moves),
@@ -297,11 +301,11 @@ def _journey(
     first_to = np.where(direct, place, hub)
     kind, rail = np.where(by_rail, RAIL, FLIGHT), (world.distance_km[origin, place] / 110 * 12).astype(int) * 5 + 25
     minutes = np.where(by_rail, rail, _minutes(world.distance_km[origin, first_to]))
-    halfway = leaves + minutes * 60
+    halfway = world.readable(leaves + minutes * 60, first_to)
     _put(table, slots[0], np.ones(count, bool), kind, origin, first_to, leaves, halfway)
     onward = _day_time(rng, world, hub, halfway + rng.integers(11, 50, count) * 300)
-    onward = np.minimum(onward, halfway + 114 * 300)
-    arrives = onward + _minutes(world.distance_km[hub, place]) * 60
+    onward = world.readable(np.minimum(onward, halfway + 114 * 300), hub)
+    arrives = world.readable(onward + _minutes(world.distance_km[hub, place]) * 60, place)
     _put(table, slots[1], ~direct, np.full(count, FLIGHT), hub, place, onward, arrives)
     for slot in slots:
         _number(rng, world, table, slot)

@@ -85,6 +85,10 @@ class World:
         # Valid under the old offset: the earlier instant. Only under the new: that. Neither: 02:30 becomes 03:30.
         return np.where(is_early, early, np.where(is_late, late, early))
 
+    def readable(self, seconds: Ints, place: Ints) -> Ints:
+        """UTC instants whose local time means them: the second pass of a repeated hour is put off by an hour (S1)."""
+        return seconds + np.where(self.to_utc(self.to_local(seconds, place), place) != seconds, 3_600, 0)
+
     @cached_property
     def hubs(self) -> Ints:
         """For each origin and destination the three hubs of least detour, [origin, destination, 3]."""

@@ -1,4 +1,4 @@
-"""The synthetic office: same seed, same bytes; canonical headers; feeds that agree with their truth; declared faults."""
+"""The synthetic office: same seed, same bytes; canonical headers; feeds that agree with their truth and its faults."""
 
 from __future__ import annotations
 
