@@ -143,18 +143,6 @@ def query(role: Role, file: Path, sql: str, parameters: Sequence[Any] = ()) -> l
     return _rows(role, str(file), sql, tuple(parameters))
 
 
-def has_table(shown: Publication, table: str) -> bool:
-    """Whether the role's file holds a mart table."""
-    sql = "select 1 from information_schema.tables where table_schema = 'mart' and table_name = ?"
-    return bool(query(shown.role, shown.file, sql, [table]))
-
-
-def columns_of(shown: Publication, table: str) -> set[str]:
-    """The columns of a mart table in the role's file, empty where it is not there."""
-    sql = "select column_name from information_schema.columns where table_schema = 'mart' and table_name = ?"
-    return {row["column_name"] for row in query(shown.role, shown.file, sql, [table])}
-
-
 def contacts(shown: Publication, page: str, parameters: dict[str, Any], traveller_ids: Sequence[str]) -> dict[str, Row]:
     """Name, e-mail and phone of the given travellers by id; the only way to them, and each look is logged first.
 
@@ -207,15 +195,10 @@ _PEOPLE = """
             when e.presence in ('possible', 'overdue') then e.presence
             else 'present'
         end as presence_group,
-        s.latitude,
-        s.longitude,
-        s.place_status,
-        s.precision,
         coalesce(t.affiliation, '') as affiliation,
         coalesce(t.school, '') as school,
         t.identity_status
     from mart.current_exposure as e
-    left join mart.stay as s using (stay_id)
     left join mart.traveller as t on t.traveller_id = e.traveller_id
 """
 
@@ -330,6 +313,19 @@ def findings(shown: Publication) -> list[Row]:
     """The findings of data quality, blocking ones first."""
     sql = "select * from mart.data_quality order by severity, failing_rows desc, check_name, table_name"
     return query(shown.role, shown.file, sql)
+
+
+def files(shown: Publication, limit: int) -> tuple[int, list[Row]]:
+    """(number of landed files, the files that need a look and then the newest): each with its account."""
+    total = query(shown.role, shown.file, "select count(*) as n from mart.landed_file")[0]["n"]
+    sql = f"""
+        select feed, file_name, left(file_sha256, 12) as file_sha256, received_at, file_status, records, loaded,
+            rejected, blank, message
+        from mart.landed_file
+        order by file_status = 'loaded', received_at desc, feed, file_name
+        limit {int(limit)}
+    """
+    return int(total), query(shown.role, shown.file, sql)
 
 
 def rejected_reasons(shown: Publication) -> list[Row]:

@@ -24,9 +24,6 @@ STYLE = Path(__file__).parent / "style.css"
 OLD_AFTER = timedelta(hours=26)
 """A daily run that came has an as_of younger than this."""
 
-OPTIONAL_FEEDS = {"reviews", "alerts", "expenses", "bookings"}
-"""Feeds an office may do without (DOMAIN.md section 2): one that never came is said calmly."""
-
 
 def now() -> datetime:
     """The clock, as naive UTC."""
@@ -60,17 +57,18 @@ def notice(kind: Kind, title: str, text: str) -> None:
 
 
 def is_late(feed: Row) -> bool:
-    """Whether a feed's state must be said loudly (F3)."""
-    status = feed["status"]
-    if status in ("fresh", "ok", "current"):
-        return False
-    optional = bool(feed["is_optional"]) if feed.get("is_optional") is not None else feed["feed"] in OPTIONAL_FEEDS
-    return not (status == "missing" and optional)
+    """Whether a feed's state must be said loudly (F3, F4); an optional feed that never came is said calmly."""
+    if feed["status"] == "missing":
+        return not feed["is_optional"]
+    return feed["status"] != "current" or bool(feed["held_files"] or feed["failed_files"])
 
 
 def describe_feed(feed: Row, shown: Publication) -> str:
     """A feed's state in words: ``registrations: stale, newest received Tue 10 Nov 06:00 GMT``."""
     state = words.lookup(words.FEED_STATUS, feed["status"]).lower()
+    for name, word in (("held_files", "held for a decision"), ("failed_files", "failed")):
+        if feed[name]:
+            state += f", {words.count_of(feed[name], 'file')} {word}"
     if feed["newest_received_at"] is None:
         return f"{feed['feed']}: {state}"
     newest = words.moment(feed["newest_received_at"], shown.zone, shown.as_of)

@@ -37,13 +37,13 @@ class Level:
         return "?" if self.number is None else str(self.number)
 
 
-UNKNOWN = Level(None, "Level unknown", "#FFFFFF", "#1B2329", "circle")
+UNKNOWN = Level(None, "Level unknown", "#FFFFFF", "#11171B", "circle")
 # From light to dark by rising level, blue to wine: apart under protan, deutan and tritan vision (tested) and in grey.
 LEVELS = {
-    1: Level(1, "Insignificant", "#E6F0F5", "#1B2329", "circle"),
-    2: Level(2, "Low", "#8FC3E8", "#1B2329", "circle"),
-    3: Level(3, "Medium", "#E6AE14", "#1B2329", "circle"),
-    4: Level(4, "High", "#E06A22", "#1B2329", "diamond"),
+    1: Level(1, "Insignificant", "#E6F0F5", "#11171B", "circle"),
+    2: Level(2, "Low", "#8FC3E8", "#11171B", "circle"),
+    3: Level(3, "Medium", "#E9B218", "#11171B", "circle"),
+    4: Level(4, "High", "#DB641F", "#11171B", "diamond"),
     5: Level(5, "Extreme", "#6B0F2A", "#FFFFFF", "square"),
 }
 
@@ -70,14 +70,13 @@ EVACUATION = {
 }
 
 FEED_STATUS = {
-    "fresh": "Up to date",
-    "ok": "Up to date",
     "current": "Up to date",
     "stale": "Stale",
     "missing": "Never came",
     "failed": "Failed",
-    "held": "Held for a decision",
 }
+
+FILE_STATUS = {"loaded": "Loaded", "failed": "Failed", "held": "Held for a decision"}
 
 REASON_NO_LEVEL = "not rated, or the place was not recognised: it may be anything, and is never read as low"
 

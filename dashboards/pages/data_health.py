@@ -11,18 +11,25 @@ from dashboards.data import Publication, Row
 from pipelines.errors import MusterError
 
 RAW_SHOWN = 50
+FILES_SHOWN = 25
 
 
 def feed_cells(feed: Row, shown: Publication) -> list[str]:
     """One feed as table cells: state, newest receipt, and its account (F1)."""
     look = "m-tag m-tag-alarm" if parts.is_late(feed) else "m-tag"
     newest = feed["newest_received_at"]
+    troubles = "".join(
+        f"{words.count_of(feed[name], 'file')} {word}<br>"
+        for name, word in (("held_files", "held"), ("failed_files", "failed"))
+        if feed[name]
+    )
     records, kept = feed["records"] or 0, [feed[name] or 0 for name in ("loaded", "rejected", "blank")]
     missing = records - sum(kept)
     account = "adds up" if missing == 0 else f"{missing:+,} not accounted for"
     return [
         f"<strong>{words.safe(feed['feed'])}</strong>",
-        f'<span class="{look}">{words.safe(words.lookup(words.FEED_STATUS, feed["status"]))}</span>',
+        f'<span class="{look}">{words.safe(words.lookup(words.FEED_STATUS, feed["status"]))}</span>'
+        f"<small>{troubles}{'optional' if feed['is_optional'] else ''}</small>",
         f"{words.safe(words.moment(newest, shown.zone, shown.as_of) if newest else None)}"
         f"<small>{words.until(newest, shown.as_of).replace('ago', 'before') if newest else ''}</small>",
         f"{feed['files'] or 0:,}",
@@ -46,6 +53,34 @@ def show_feeds(shown: Publication) -> None:
     parts.table("Feeds", columns, [feed_cells(feed, shown) for feed in feeds])
 
 
+def show_files(shown: Publication) -> None:
+    """The files that need a look, then the newest, each with its account."""
+    total, files = data.files(shown, FILES_SHOWN)
+    st.subheader("Files")
+    if not files:
+        parts.notice("warn", "No file has come.", "Put files below the inbox of the home and run 'muster run'.")
+        return
+    st.html(
+        f'<p class="m-facts">{len(files):,} of {total:,}: failed and held ones first, then the newest. '
+        "'muster feeds' lists all.</p>"
+    )
+    rows = []
+    for file in files:
+        look = "m-tag" if file["file_status"] == "loaded" else "m-tag m-tag-alarm"
+        status = words.safe(words.lookup(words.FILE_STATUS, file["file_status"]))
+        rows.append(
+            [
+                words.safe(file["feed"]),
+                f"{words.safe(file['file_name'], 80)}<small>{words.safe(file['file_sha256'])}</small>",
+                words.safe(words.moment(file["received_at"], shown.zone, shown.as_of)),
+                f'<span class="{look}">{status}</span><small>{words.safe(file["message"] or " ", 300)}</small>',
+                *(f"{file[name] or 0:,}" for name in ("records", "loaded", "rejected", "blank")),
+            ]
+        )
+    columns = ["Feed", "File", "Received", "State", "Records", "Loaded", "Rejected", "Blank"]
+    parts.table("Files", columns, rows)
+
+
 def show_rejected(shown: Publication) -> None:
     """Rejected records by reason; the raw records for the steward, after the look was logged."""
     st.subheader("Rejected records")
@@ -53,7 +88,7 @@ def show_rejected(shown: Publication) -> None:
     if not total:
         parts.notice("info", "No record was rejected.", "Every record of the files that came is loaded or blank.")
         return
-    if not data.has_table(shown, "rejected_record"):
+    if shown.role != "steward":
         parts.notice(
             "info",
             f"{words.count_of(total, 'record was', 'records were')} rejected.",
@@ -66,7 +101,7 @@ def show_rejected(shown: Publication) -> None:
         for row in reasons
     ]
     parts.table("Rejected records by reason", ["Feed", "Reason", "Records", "Files"], rows)
-    if shown.role == "steward" and st.toggle("Show raw records (the look is logged)", key="raw"):
+    if st.toggle("Show raw records (the look is logged)", key="raw"):
         show_raw(shown, total)
 
 
@@ -137,6 +172,7 @@ def show() -> None:
     st.title("Data health")
     parts.banner(shown)
     show_feeds(shown)
+    show_files(shown)
     show_rejected(shown)
     show_findings(shown)
     show_publication(shown)

@@ -124,9 +124,14 @@ create table mart.current_exposure (exposure_id varchar, stay_id varchar, travel
     place_id varchar, place_name varchar, country_code varchar, starts_at timestamp, ends_at timestamp, presence
     varchar, weight double, security_level integer, medical_level integer, level_highest integer, level_most_specific
     integer, risk_level integer, worst_case_level integer, rating_status varchar, evacuation_status varchar, is_open
-    boolean, since_at timestamp, until_at timestamp);
+    boolean, since_at timestamp, until_at timestamp, latitude double, longitude double, place_status varchar,
+    precision varchar);
 create table mart.feed_status (feed varchar, files bigint, records bigint, loaded bigint, rejected bigint, blank
-    bigint, newest_received_at timestamp, status varchar);
+    bigint, newest_received_at timestamp, status varchar, is_optional boolean, failed_files bigint, held_files
+    bigint);
+create table mart.landed_file (feed varchar, table_name varchar, file_name varchar, file_sha256 varchar, received_at
+    timestamp, landed_at timestamp, byte_count bigint, part varchar, file_status varchar, records bigint, loaded
+    bigint, rejected bigint, blank bigint, message varchar);
 create table mart.data_quality (check_name varchar, severity varchar, table_name varchar, failing_rows bigint, message
     varchar);
 create table mart.rejected_record (feed varchar, file_sha256 varchar, record_number bigint, line_number bigint, reason
@@ -190,7 +195,7 @@ def _fill_people(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
             risk = None if security is None else max(security, medical)
             evacuation = "evacuate_nonessential" if place_id == "706483" else "none"
             con.execute(
-                "insert into mart.current_exposure values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "insert into mart.current_exposure values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 [
                     f"e{number}",
                     f"s{number}",
@@ -214,6 +219,10 @@ def _fill_people(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
                     end is None,
                     start,
                     end,
+                    lat,
+                    lon,
+                    status,
+                    precision,
                 ],
             )
             number += 1
@@ -222,13 +231,34 @@ def _fill_people(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
 def _fill_feeds(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
     hour = timedelta(hours=1)
     for row in (
-        ("people", 1, 2000, 2000, 0, 0, as_of - 30 * hour, "fresh"),
-        ("registrations", 41, 10400, 10391, 7, 2, as_of - 3 * hour, "fresh"),
+        ("people", 1, 2000, 2000, 0, 0, as_of - 30 * hour, "current"),
+        ("registrations", 41, 10400, 10391, 7, 2, as_of - 3 * hour, "current"),
         ("bookings", 40, 8000, 8000, 0, 0, as_of - 75 * hour, "stale"),
-        ("ratings", 4, 520, 518, 2, 0, as_of - 20 * hour, "fresh"),
+        ("ratings", 4, 520, 518, 2, 0, as_of - 20 * hour, "current"),
         ("alerts", 0, 0, 0, 0, 0, None, "missing"),
     ):
-        con.execute("insert into mart.feed_status values (?,?,?,?,?,?,?,?)", row)
+        con.execute(
+            "insert into mart.feed_status values (?,?,?,?,?,?,?,?,?,0,?)",
+            [*row, row[0] in ("bookings", "alerts"), int(row[0] == "people")],
+        )
+    for number, (feed, name, status, message) in enumerate(
+        (
+            ("registrations", "registrations-2026-11-12.csv", "loaded", None),
+            (
+                "people",
+                "<i>roster</i> " + "x" * 90 + ".csv",
+                "held",
+                "It would drop 41 % of the rows; release it if so.",
+            ),
+            ("bookings", "bookings-2026-11-09.csv", "loaded", "unknown column Seat"),
+        )
+    ):
+        count = 100 if status == "loaded" else 0
+        sha256, received = f"{number:02x}" * 32, as_of - (number + 3) * hour
+        con.execute(
+            "insert into mart.landed_file values (?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+            [feed, feed, name, sha256, received, received, 4096, None, status, count, count, 0, 0, message],
+        )
     for row in (
         ("place_resolved", "warning", "stay", 2, "2 stays are at a place that is not recognised."),
         ("evidence_known", "warning", "stay", 0, "Every stay names its evidence."),
@@ -263,9 +293,9 @@ def write_generation(
                 _fill_people(con, as_of)
             _fill_feeds(con, as_of)
             if role == "analyst":
-                con.execute("drop table mart.traveller_contact")
+                con.execute("delete from mart.traveller_contact")
             if role != "steward":
-                con.execute("drop table mart.rejected_record")
+                con.execute("delete from mart.rejected_record")
             con.execute("checkpoint")
     (root / "logs").mkdir(exist_ok=True)
     pointer = root / "published" / f".current-{generation}"

@@ -42,7 +42,8 @@ def test_now_counts_and_lists(at_home: Path) -> None:
     assert headings[0] == "There now, in Extreme and High places: 18"
     assert "Level unknown: 3" in headings
     assert "Invented ratings: demonstration only." in body
-    assert "bookings: stale" in body and "alerts" not in body  # an optional feed that never came is no alarm
+    assert "bookings: stale" in body and "people: up to date, 1 file held for a decision" in body
+    assert "alerts" not in body  # an optional feed that never came is no alarm
     assert "single local user" in body
 
 
@@ -55,7 +56,7 @@ def test_a_filter_narrows_the_lists_but_not_the_headline(at_home: Path) -> None:
     app.multiselect[0].set_value([1]).run()
     assert app.subheader[0].value == "There now, in Insignificant places: 0"
     assert "Nobody listed." in text(app) and "safe" not in text(app).lower()
-    assert "not up to date: bookings" in text(app)
+    assert "not up to date: bookings, people" in text(app)
 
 
 def test_an_empty_publication_says_what_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -63,7 +64,7 @@ def test_an_empty_publication_says_what_is_known(tmp_path: Path, monkeypatch: py
     use(tmp_path, monkeypatch)
     body = text(run())
     assert "No traveller is away." in body and "Invented" not in body
-    assert "as of Thu 12 Nov 2026 09:00 GMT, by 4 feeds; not up to date: bookings" in body
+    assert "as of Thu 12 Nov 2026 09:00 GMT, by 4 feeds; not up to date: bookings, people" in body
 
 
 def test_no_publication_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -124,6 +125,7 @@ def test_data_health_counts_rejects_without_showing_them(
 ) -> None:
     use(home, monkeypatch, role)
     body = text(run("pages/data_health.py"))
+    assert "&lt;i&gt;roster&lt;/i&gt;" in body and "It would drop 41 % of the rows" in body
     assert "9 records were rejected." in body and "the start is no date" not in body
     assert "10,391" in body and "adds up" in body
     assert "2 stays are at a place that is not recognised." in body
