@@ -7,34 +7,43 @@ which is written last and makes the others valid. They are a cache: a file is pa
 
 from __future__ import annotations
 
-import csv
-import hashlib
 import json
 import os
 import secrets
 import shutil
-from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from io import StringIO
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from pipelines.contracts import Contract
 from pipelines.errors import MusterError
-from pipelines.landing import records
-from pipelines.landing.cast import Binding, bind, cast_sql, quote
-from pipelines.landing.records import MAX_RECORD_BYTES, Split, Splitter
+from pipelines.landing.cast import Binding, cast_sql, quote
+from pipelines.landing.parse import (
+    Prepared,
+    accepted_numbers,
+    prepare,
+    read_typed,
+    record_fields,
+    staging_connection,
+    text_batches,
+    text_table,
+)
+from pipelines.landing.records import MAX_RECORD_BYTES
 from pipelines.landing.store import LandedFile, Progress, clean_store, ledger, write_atomically
-from pipelines.landing.text import GateError, Header, PlainText, open_text, read_header
+from pipelines.landing.text import GateError
 from pipelines.settings import Home
 
-_BLOCK = 4 * 1024 * 1024
-_BATCH = 20_000
+SMALL_BYTES = 128 * 1024
+"""Files up to this size are cast many at a time: a statement for each would cost more than its rows."""
+_GROUP_FILES = 400
+_GROUP_BYTES = 16 * 1024 * 1024
 
 REJECTED_SCHEMA = pa.schema(
     [
@@ -98,213 +107,9 @@ class Staged:
         return account
 
 
-def verify(home: Home, landed: LandedFile) -> None:
-    """Raise MusterError where a landed file is no longer what it was."""
-    path = landed.path(home)
-    try:
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise MusterError(f"The landed file {path} cannot be read: {error.strerror}; restore it.") from error
-    if found != landed.sha256:
-        raise MusterError(
-            f"The landed file {path} has changed since it was received (its SHA-256 is another); restore it from a "
-            "backup, or remove it with its .json and put the original into the inbox again."
-        )
-
-
-def staging_connection(work: Path) -> duckdb.DuckDBPyConnection:
-    """A connection in memory for parsing, its session in UTC."""
-    con = duckdb.connect()
-    con.execute("set TimeZone = 'UTC'")
-    con.execute("set enable_progress_bar = false")
-    con.execute(f"set temp_directory = {quote(str(work / 'spill'))}")
-    return con
-
-
-@dataclass
-class Prepared:
-    """A file whose bytes are divided into records and whose header is understood."""
-
-    staged: Staged
-    text: PlainText
-    header: Header
-    binding: Binding
-    split: Split
-
-    @property
-    def columns(self) -> int:
-        """Columns of the file."""
-        return len(self.header.names)
-
-
-def prepare(home: Home, staged: Staged, work: Path) -> Prepared:
-    """Gate a file, match its header and divide it into records; raises GateError where it fails as a whole (F3)."""
-    contract = staged.contract
-    verify(home, staged.landed)
-    text = open_text(staged.landed.path(home), contract, work)
-    header = read_header(text, contract.delimiter, contract.skip_lines)
-    binding = bind(contract, header.names)
-    split = Splitter(contract.delimiter, len(header.names)).split(text.path, header.end_byte, header.next_line)
-    bad = [number for number, reason in split.rejected.items() if reason == records.BAD_BYTES]
-    cut_short = bad == [split.records]  # the last character of a truncated file
-    if len(bad) > split.text_records and not cut_short:
-        raise GateError(f"it is not valid text in the declared encoding {contract.encoding}")
-    if split.records == len(split.blank):
-        raise GateError("it has a header and no records")
-    return Prepared(staged, text, header, binding, split)
-
-
-def record_fields(text: bytes, delimiter: str) -> list[str]:
-    """The fields of one record, as Python's csv module reads them."""
-    decoded = text.decode("utf-8", "replace").rstrip("\r\n")
-    try:
-        return next(csv.reader(StringIO(decoded, newline=""), delimiter=delimiter), [])
-    except csv.Error:
-        return []
-
-
-def _write_clean(prepared: Prepared, target: Path) -> None:
-    """Write the accepted records alone, each in plain form, for DuckDB's strict reader."""
-    split, delimiter = prepared.split, prepared.staged.contract.delimiter
-    special = sorted(set(split.rejected) | split.blank | split.rewritten)
-    mixed = split.crlf_records not in (0, split.records)
-    with prepared.text.path.open("rb") as source, target.open("wb") as out:
-
-        def copy(start: int, end: int) -> None:
-            source.seek(start)
-            carry = b""
-            while start < end:
-                block = carry + source.read(min(_BLOCK, end - start))
-                start += len(block) - len(carry)
-                carry = b""
-                if mixed:
-                    if block.endswith(b"\r") and start < end:
-                        block, carry = block[:-1], b"\r"
-                    block = block.replace(b"\r\n", b"\n")
-                out.write(block)
-            if end == int(split.ends[-1]) and not block.endswith(b"\n"):
-                out.write(b"\n")
-
-        position = split.first_byte
-        for number in special:
-            start, end = split.span(number)
-            if start > position:
-                copy(position, start)
-            position = end
-            if number in split.rewritten:
-                source.seek(start)
-                row = StringIO(newline="")
-                fields = record_fields(source.read(end - start), delimiter)
-                csv.writer(row, delimiter=delimiter, quoting=csv.QUOTE_ALL, lineterminator="\n").writerow(fields)
-                out.write(row.getvalue().encode())
-        if split.records and int(split.ends[-1]) > position:
-            copy(position, int(split.ends[-1]))
-
-
-def _csv_source(prepared: Prepared, work: Path) -> str:
-    """SQL of DuckDB's reader over the file, or over a clean copy of its accepted records; nothing is sniffed."""
-    path, skip = prepared.text.path, prepared.header.next_line - 1
-    if not (prepared.split.is_plain and prepared.header.is_plain):
-        path, skip = work / "clean.csv", 0
-        _write_clean(prepared, path)
-    columns = ", ".join(f"'c{index}': 'VARCHAR'" for index in range(prepared.columns))
-    delimiter = quote(prepared.staged.contract.delimiter)
-    return (
-        f"read_csv({quote(str(path))}, auto_detect = false, header = false, skip = {skip}, delim = {delimiter}, "
-        f"quote = '\"', escape = '\"', comment = '', nullstr = '', columns = {{{columns}}}, strict_mode = true, "
-        f"null_padding = false, ignore_errors = false, compression = 'none', max_line_size = {4 * MAX_RECORD_BYTES})"
-    )
-
-
-def text_batches(prepared: Prepared) -> Iterator[list[list[str]]]:
-    """The fields of the accepted records, read by Python's csv module, in batches."""
-    split, delimiter = prepared.split, prepared.staged.contract.delimiter
-    left_out = set(split.rejected) | split.blank
-    batch: list[list[str]] = []
-    with prepared.text.path.open("rb") as stream:
-        stream.seek(split.first_byte)
-        position = split.first_byte
-        for number, end in enumerate(split.ends.tolist(), 1):
-            if number in left_out:
-                stream.seek(end)
-            else:
-                batch.append(record_fields(stream.read(end - position), delimiter))
-            position = end
-            if len(batch) == _BATCH:
-                yield batch
-                batch = []
-    yield batch
-
-
-def text_table(rows: list[list[str]], columns: int, first_number: int) -> pa.Table:
-    """Rows of text as an Arrow table with record_number, c0, c1 ...; a row of another width raises ValueError."""
-    if any(len(row) != columns for row in rows):
-        raise ValueError("a record was read with another number of columns than was counted")
-    arrays: list[Any] = [pa.array(range(first_number, first_number + len(rows)), pa.int64())]
-    arrays += [pa.array([row[index] for row in rows], pa.string()) for index in range(columns)]
-    return pa.Table.from_arrays(arrays, names=["record_number", *[f"c{index}" for index in range(columns)]])
-
-
-def _slow_source(prepared: Prepared, work: Path) -> str:
-    """SQL over the accepted records as Python's csv module reads them."""
-    path = work / "texts.parquet"
-    number = 1
-    schema = text_table([], prepared.columns, 1).schema
-    with pq.ParquetWriter(path, schema) as writer:
-        for batch in text_batches(prepared):
-            writer.write_table(text_table(batch, prepared.columns, number))
-            number += len(batch)
-    return f"read_parquet({quote(str(path))})"
-
-
-def _cast(con: duckdb.DuckDBPyConnection, prepared: Prepared, source: str, target: Path) -> tuple[int, int]:
-    """Write typed rows of all accepted records; returns how many records were read and how many failed a cast."""
-    sql = cast_sql(prepared.binding, source, prepared.columns)
-    con.execute(f"copy ({sql}) to {quote(str(target))} (format parquet, compression snappy)")
-    distinct = "count(*)" if prepared.binding.repetitions == 1 else "count(distinct record_number)"
-    found = con.execute(f"select {distinct}, count(reason) from read_parquet({quote(str(target))})").fetchone()
-    return (int(found[0]), int(found[1])) if found else (0, 0)
-
-
-def read_typed(
-    con: duckdb.DuckDBPyConnection, prepared: Prepared, work: Path, force_slow: bool = False
-) -> tuple[Path, int]:
-    """Typed rows of the accepted records, numbered among these, and how many failed a cast.
-
-    DuckDB's reader is used where it agrees with the splitter about every record; otherwise Python's csv module.
-    """
-    target = work / "typed.parquet"
-    if not force_slow:
-        try:
-            source = f"(select row_number() over () as record_number, * from {_csv_source(prepared, work)})"
-            found, failed = _cast(con, prepared, source, target)
-            if found == prepared.split.accepted:
-                return target, failed
-        except duckdb.InvalidInputException:
-            pass  # the strict reader refuses what the csv module reads: the slow path decides
-    found, failed = _cast(con, prepared, _slow_source(prepared, work), target)
-    if found != prepared.split.accepted:
-        raise MusterError(
-            f"The file {prepared.staged.landed.file_name} of feed {prepared.staged.landed.feed} was divided into "
-            f"{prepared.split.accepted} records but read as {found}; please report this defect with the file's form."
-        )
-    return target, failed
-
-
-def accepted_numbers(split: Split) -> np.ndarray | None:
-    """Record numbers of the accepted records, in order; None where all records are accepted."""
-    left_out = sorted(set(split.rejected) | split.blank)
-    if not left_out:
-        return None
-    keep = np.ones(split.records, np.bool_)
-    keep[np.array(left_out, np.int64) - 1] = False
-    return np.flatnonzero(keep) + 1
-
-
 def rejected_table(prepared: Prepared, failed_casts: dict[int, tuple[str, str | None]]) -> pa.Table | None:
     """Every rejected record of a file: those that the splitter refused and those that failed a cast."""
-    split, contract = prepared.split, prepared.staged.contract
+    split, delimiter = prepared.split, prepared.contract.delimiter
     rejected: dict[int, tuple[str, str | None]] = {number: (reason, None) for number, reason in split.rejected.items()}
     rejected |= failed_casts
     if not rejected:
@@ -319,7 +124,7 @@ def rejected_table(prepared: Prepared, failed_casts: dict[int, tuple[str, str | 
             text = stream.read(min(end - start, MAX_RECORD_BYTES + 2))
             raws.append(prepared.text.raw(text))
             key = rejected[number][1]
-            keys.append(key if number in failed_casts else _key_of(text, prepared.binding, contract.delimiter))
+            keys.append(key if number in failed_casts else _key_of(text, prepared.binding, delimiter))
     ends = prepared.text.original([end for _, end in spans])
     starts = prepared.text.original([start for start, _ in spans])
     arrays = [
@@ -353,10 +158,10 @@ def describe_unknown(binding: Binding) -> str | None:
 
 
 def finish(
-    prepared: Prepared, rows: int, rejected: pa.Table | None, received_to: str | None, staged_bytes: int
+    staged: Staged, prepared: Prepared, rows: int, rejected: pa.Table | None, newest: datetime | None
 ) -> Account:
     """Write the rejected records and the account of a file whose staged rows are in place."""
-    split, staged = prepared.split, prepared.staged
+    split = prepared.split
     count = rejected.num_rows if rejected is not None else 0
     loaded = split.records - len(split.blank) - count
     message = describe_unknown(prepared.binding)
@@ -365,9 +170,7 @@ def finish(
         worst = max(reasons, key=lambda each: each["counts"])["values"]
         message = f"none of its {count} records could be loaded, mostly because {worst}"
     if rejected is not None:
-        temporary = staged.rejected.with_name(f".{secrets.token_hex(8)}.tmp")
-        pq.write_table(rejected, temporary)
-        temporary.replace(staged.rejected)
+        _write_table(rejected, staged.rejected)
     return staged.write(
         Account(
             sha256=staged.landed.sha256,
@@ -378,36 +181,43 @@ def finish(
             blank=len(split.blank),
             rows=rows,
             message=message,
-            received_to=received_to,
-            staged_bytes=staged_bytes,
+            received_to=newest.isoformat(timespec="microseconds") if newest else None,
+            staged_bytes=staged.rows.stat().st_size,
             rejected_bytes=staged.rejected.stat().st_size if rejected is not None else 0,
         )
     )
 
 
-def _stage_prepared(con: duckdb.DuckDBPyConnection, prepared: Prepared, work: Path, force_slow: bool) -> Account:
+def _write_table(table: pa.Table, target: Path) -> None:
+    temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
+    pq.write_table(table, temporary)
+    temporary.replace(target)
+
+
+def _failures(found: list[Any], numbers: np.ndarray | None) -> dict[int, tuple[str, str | None]]:
+    """Reason and key of each record that failed a cast, by its number in the file."""
+    return {int(number if numbers is None else numbers[number - 1]): (reason, key) for number, reason, key in found}
+
+
+def _stage_prepared(
+    con: duckdb.DuckDBPyConnection, staged: Staged, prepared: Prepared, work: Path, force_slow: bool
+) -> Account:
     typed, failed = read_typed(con, prepared, work, force_slow)
     numbers = accepted_numbers(prepared.split)
     failures: dict[int, tuple[str, str | None]] = {}
     rows = f"read_parquet({quote(str(typed))})"
     if failed:
         found = con.execute(f"select record_number, reason, key_text from {rows} where reason is not null").fetchall()
-        failures = {
-            int(number if numbers is None else numbers[number - 1]): (reason, key) for number, reason, key in found
-        }
+        failures = _failures(found, numbers)
     if failed or numbers is not None:
-        typed = _renumber(con, prepared, rows, numbers, work)
+        typed = _renumber(con, rows, numbers, work)
         rows = f"read_parquet({quote(str(typed))})"
     count, newest = con.execute(f"select count(*), max(received_at) from {rows}").fetchall()[0]
-    received_to = newest.isoformat(timespec="microseconds") if newest else None
-    typed.replace(prepared.staged.rows)
-    rejected = rejected_table(prepared, failures)
-    return finish(prepared, int(count), rejected, received_to, prepared.staged.rows.stat().st_size)
+    typed.replace(staged.rows)
+    return finish(staged, prepared, int(count), rejected_table(prepared, failures), newest)
 
 
-def _renumber(
-    con: duckdb.DuckDBPyConnection, prepared: Prepared, rows: str, numbers: np.ndarray | None, work: Path
-) -> Path:
+def _renumber(con: duckdb.DuckDBPyConnection, rows: str, numbers: np.ndarray | None, work: Path) -> Path:
     """Leave out rows that failed a cast and number the rest as records of the file."""
     target = work / "accepted.parquet"
     shifted = "record_number"
@@ -436,11 +246,74 @@ def stage_one(
     folder = work / secrets.token_hex(8)
     folder.mkdir(mode=0o700)
     try:
-        return _stage_prepared(con, prepare(home, staged, folder), folder, force_slow)
+        prepared = prepare(home, staged.landed, staged.contract, folder)
+        return _stage_prepared(con, staged, prepared, folder, force_slow)
     except GateError as error:
         return staged.write(Account(staged.landed.sha256, "failed", message=str(error)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+class Groups:
+    """Small files of one header, cast together by one statement and written one by one."""
+
+    def __init__(self, con: duckdb.DuckDBPyConnection, home: Home, work: Path) -> None:
+        self.con = con
+        self.home = home
+        self.work = work
+        self.waiting: dict[tuple[str, ...], list[tuple[Staged, Prepared]]] = {}
+        self.files = 0
+        self.bytes = 0
+
+    def add(self, staged: Staged) -> list[Account]:
+        """Take one file; returns the accounts that are finished by now."""
+        folder = self.work / secrets.token_hex(8)
+        folder.mkdir(mode=0o700)
+        try:
+            prepared = prepare(self.home, staged.landed, staged.contract, folder)
+        except GateError as error:
+            return [staged.write(Account(staged.landed.sha256, "failed", message=str(error)))]
+        self.waiting.setdefault((staged.landed.feed, *prepared.header.names), []).append((staged, prepared))
+        self.files += 1
+        self.bytes += staged.landed.byte_count
+        return self.flush() if self.files >= _GROUP_FILES or self.bytes >= _GROUP_BYTES else []
+
+    def flush(self) -> list[Account]:
+        """Finish all files that wait."""
+        accounts = [account for group in self.waiting.values() for account in self._stage(group)]
+        self.waiting, self.files, self.bytes = {}, 0, 0
+        return accounts
+
+    def _stage(self, group: list[tuple[Staged, Prepared]]) -> list[Account]:
+        first = group[0][1]
+        tables, starts = [], [1]
+        for _, prepared in group:
+            rows = [row for batch in text_batches(prepared) for row in batch]
+            tables.append(text_table(rows, prepared.columns, starts[-1]))
+            starts.append(starts[-1] + len(rows))
+        self.con.register("texts_of_group", pa.concat_tables(tables))
+        sql = cast_sql(first.binding, "texts_of_group", first.columns)
+        typed = self.con.sql(f"select * from ({sql}) order by record_number, repetition").to_arrow_table()
+        self.con.unregister("texts_of_group")
+        bounds = np.searchsorted(typed.column("record_number").to_numpy(), np.array(starts)).tolist()
+        return [
+            self._write(staged, prepared, typed.slice(bounds[index], bounds[index + 1] - bounds[index]), starts[index])
+            for index, (staged, prepared) in enumerate(group)
+        ]
+
+    def _write(self, staged: Staged, prepared: Prepared, typed: pa.Table, start: int) -> Account:
+        numbers = accepted_numbers(prepared.split)
+        own = typed.column("record_number").to_numpy() - start + 1
+        if len(np.unique(own)) != prepared.split.accepted:
+            raise MusterError(f"The file {staged.landed.file_name} was not read as it was divided: report this defect.")
+        position = typed.schema.get_field_index("record_number")
+        typed = typed.set_column(position, "record_number", pa.array(own if numbers is None else numbers[own - 1]))
+        failed = typed.filter(pc.is_valid(typed.column("reason"))).select(["record_number", "reason", "key_text"])
+        good = typed.filter(pc.is_null(typed.column("reason")))
+        _write_table(good, staged.rows)
+        failures = {number: (reason, key) for number, reason, key in zip(*failed.to_pydict().values(), strict=True)}
+        newest = pc.max(good.column("received_at")).as_py()
+        return finish(staged, prepared, good.num_rows, rejected_table(prepared, failures), newest)
 
 
 def _remove_leftovers(home: Home, keep: dict[str, set[str]]) -> None:
@@ -468,10 +341,13 @@ def stage_files(home: Home, contracts: dict[str, Contract], progress: Progress |
     try:
         work.mkdir(mode=0o700, parents=True)
         con = staging_connection(work)
+        groups = Groups(con, home, work)
         for done, staged in enumerate(waiting):
-            if progress:
+            is_small = staged.landed.byte_count <= SMALL_BYTES
+            if progress and (done % 50 == 0 or not is_small):
                 progress("reading files", done, len(waiting))
-            accounts.append(stage_one(con, home, staged, work))
+            accounts += groups.add(staged) if is_small else [stage_one(con, home, staged, work)]
+        accounts += groups.flush()
         con.close()
     except OSError as error:
         raise MusterError(

@@ -149,7 +149,6 @@ def _land_one(home: Home, feed: str, source: Path) -> tuple[LandedFile, os.stat_
             out.flush()
             os.fsync(out.fileno())
         is_first = _link_once(sidecar_temporary, sidecar)
-        sync_folder(folder)
         return (landed if is_first else read_sidecar(sidecar)), status
     finally:
         temporary.unlink(missing_ok=True)
@@ -240,6 +239,8 @@ def land_inbox(home: Home, contracts: dict[str, Contract], progress: Progress | 
             entry = _land_cached(home, feed, path, cache, fresh)
             if entry is not None:
                 landed.append(entry)
+        for folder in {home.landing / entry.feed for entry in landed}:
+            sync_folder(folder)
         if fresh != cache:
             write_atomically(cache_path, json.dumps(fresh).encode())
     except OSError as error:
