@@ -52,8 +52,9 @@ clean: ## remove the environment and caches; never a home
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis muster.egg-info
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
-# The stamp is newer than the lock only when an installation ended well. Code is compiled here, once, so that the
-# first start does not pay for it.
+# The stamp is newer than the lock only when an installation ended well. The lock is complete, so pip resolves nothing
+# (older versions of pip fail to, beside hashes); `pip check` confirms it. Code is compiled here, once, so that the first
+# start does not pay for it.
 $(VENV)/.stamp: requirements.lock pyproject.toml
 	@if [ -z "$(PYTHON)" ]; then \
 		echo "Muster needs Python 3.11 or newer; python3 here is $$(python3 --version 2>/dev/null || echo missing). Install one, or name it: make PYTHON=/path/to/python3" >&2; \
@@ -64,7 +65,8 @@ $(VENV)/.stamp: requirements.lock pyproject.toml
 		rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) || { \
 			echo "Python's venv module is missing; install it (Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; }; \
 	fi
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-compile -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile -r requirements.lock
+	$(BIN)/python -m pip check --disable-pip-version-check
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib pipelines dashboards >/dev/null || true
 	@touch $@

@@ -280,7 +280,9 @@ class _Writer:
                 if table in (CONTACT_TABLE, REJECTED_TABLE):
                     continue
                 target = _quoted(folder / f"{table}.parquet")
-                self.con.execute(f"""copy {_TARGET}.mart."{table}" to '{target}' (format parquet, compression zstd)""")
+                self.con.execute(
+                    f"""copy {_TARGET}.mart."{table}" to '{target}' (format parquet, compression zstd, compression_level 1)"""
+                )
         finally:
             self.con.execute(f"detach {_TARGET}")
 
