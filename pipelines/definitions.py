@@ -5,12 +5,8 @@ does belongs there. Every table is an asset with its columns and lineage; the st
 a step costs Dagster more than a table costs DuckDB. Events hold table names, counts and seconds, never a value.
 """
 
-from __future__ import annotations
-
-import contextlib
+# No `from __future__ import annotations` here: Dagster reads the annotations of steps as objects.
 import hashlib
-import logging
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
 from typing import Any
@@ -98,6 +94,10 @@ def _model_spec(model: Model, known: dict[str, sql_models.ColumnField]) -> dg.As
     )
 
 
+def _insert_after(specs: list[dg.AssetSpec], key: dg.AssetKey, spec: dg.AssetSpec) -> None:
+    specs.insert([one.key for one in specs].index(key) + 1, spec)
+
+
 def _late(models: Iterable[Model]) -> list[Model]:
     tables, late = {"core.finding"}, []
     for model in models:
@@ -114,7 +114,9 @@ def _step(name: str, specs: list[dg.AssetSpec], description: str) -> dg.AssetsDe
     def step(context: dg.AssetExecutionContext) -> Iterator[dg.MaterializeResult[Any]]:
         run: pipeline.Run = context.resources.muster
         run.reach(name)
-        yield from _made(run, context.op_execution_context.selected_asset_keys)
+        selected = context.op_execution_context.selected_asset_keys
+        # Dagster wants tables after those they read, which is the order of the specifications.
+        yield from _made(run, [spec.key for spec in specs if spec.key in selected])
 
     return step
 
@@ -122,7 +124,7 @@ def _step(name: str, specs: list[dg.AssetSpec], description: str) -> dg.AssetsDe
 def _made(run: pipeline.Run, keys: Iterable[dg.AssetKey]) -> Iterator[dg.MaterializeResult[Any]]:
     rows = {(timing.step, timing.part): timing for timing in run.timings}
     counts = run.row_counts()
-    for key in sorted(keys, key=lambda item: tuple(item.path)):
+    for key in keys:
         metadata: dict[str, Any] = {}
         layer, table = key.path[0], key.path[-1]
         if (count := counts.get(f"{layer}.{table}")) is not None:
@@ -271,11 +273,8 @@ def build_definitions(
         layer: [_model_spec(model, known) for model in models if model.layer == layer and model not in late]
         for layer in sql_models.LAYERS
     }
-    by_layer["core"] += [
-        dg.AssetSpec(
-            dg.AssetKey(["core", "pseudonym"]), deps=[_key("core.traveller")], group_name="core", kinds={"duckdb"}
-        )
-    ]
+    for table, source in sql_models.MADE_AFTER.items():
+        _insert_after(by_layer["core"], _key(source), dg.AssetSpec(_key(table), deps=[_key(source)], group_name="core"))
     assets: list[Any] = [
         _step("land", _land_specs(contracts, known), "Inbox to typed tables; every record accounted for."),
         _step("reference", _reference_specs(models), "Places, time zones, rating scales, the instant asked about."),
@@ -337,10 +336,12 @@ def execute(
     job = build_definitions(home, progress=progress, on_run=runs.append).resolve_job_def(JOB)
     instants = {"as_of": as_of, "known_at": known_at}
     config = {name: moment.isoformat() for name, moment in instants.items() if moment is not None}
-    with _silent_log(), dg.DagsterInstance.get() as instance:
+    with dg.DagsterInstance.get() as instance:
         try:
             job.execute_in_process(
-                run_config={"resources": {"muster": {"config": config}}}, instance=instance, raise_on_error=True
+                run_config={"resources": {"muster": {"config": config}}, "loggers": _SILENT},
+                instance=instance,
+                raise_on_error=True,
             )
         except Exception as error:
             _raise_own(error, runs)
@@ -361,17 +362,8 @@ def _raise_own(error: BaseException, runs: list[pipeline.Run]) -> None:
         validation.require_no_blocking(runs[0].findings())
 
 
-@contextlib.contextmanager
-def _silent_log() -> Iterator[None]:
-    """Keep Dagster's log from the terminal: its events are recorded, and errors are raised in one sentence."""
-    logger = logging.getLogger("dagster")
-    before, logger.disabled = logger.disabled, True
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", category=Warning)
-            yield
-    finally:
-        logger.disabled = before
+_SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
+"""Dagster's console log says nothing: its events are recorded, and errors are raised in one sentence."""
 
 
 def _forget_old_runs(instance: dg.DagsterInstance) -> None:

@@ -179,6 +179,13 @@ class Run:
         if self._progress is not None:
             self._progress(message)
 
+    def _count(self, what: str, done: int, total: int) -> None:
+        self.tell(f"{what[:1].upper()}{what[1:]}: {done:,} of {total:,}")
+
+    def _count(self, work: str, done: int, total: int) -> None:
+        if done:
+            self.tell(f"{work.capitalize()}: {done:,} of {total:,} …")
+
     @contextlib.contextmanager
     def _timed(self, step: str, part: str) -> Iterator[None]:
         began = time.perf_counter()
@@ -190,10 +197,10 @@ class Run:
 
         self.tell("Landing new files …")
         with self._timed("land", "inbox"):
-            landed = landing.land_inbox(self.home, self.contracts, self._progress)
+            landed = landing.land_inbox(self.home, self.contracts, self._count)
         self._state.landed_files = len(landed)
         with self._timed("land", "parse"):
-            landing.stage_files(self.home, self.contracts, self._progress)
+            landing.stage_files(self.home, self.contracts, self._count)
         with self._timed("land", "load"):
             landing.load(self.con, self.home, self.settings, self.contracts, self.known_at)
 
@@ -289,22 +296,27 @@ class Run:
 class _Background:
     """The checks of one scope in a thread of its own, on a cursor of the build's connection."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection, contracts: dict[str, Any], models: list[Model], scope: Any):
-        self._arguments = (cursor, contracts, models, scope)
+    def __init__(
+        self, cursor: duckdb.DuckDBPyConnection, contracts: dict[str, Any], models: list[Model], scope: Any
+    ) -> None:
         self._report: validation.Report | None = None
         self._error: BaseException | None = None
-        self._thread = threading.Thread(target=self._work, name=f"check-{scope}", daemon=True)
+        self._thread = threading.Thread(
+            target=self._work, args=(cursor, contracts, models, scope), name=f"check-{scope}", daemon=True
+        )
         self._thread.start()
 
-    def _work(self) -> None:
+    def _work(
+        self, cursor: duckdb.DuckDBPyConnection, contracts: dict[str, Any], models: list[Model], scope: Any
+    ) -> None:
         from pipelines import validation
 
         try:
-            self._report = validation.run(*self._arguments, write=False)
+            self._report = validation.run(cursor, contracts, models, scope, write=False)
         except BaseException as error:  # raised again where the report is asked for
             self._error = error
         finally:
-            self._arguments[0].close()
+            cursor.close()
 
     def wait(self) -> None:
         """Wait for the checks to end, whatever came of them."""

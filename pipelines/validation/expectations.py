@@ -160,7 +160,10 @@ class Validator:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        # Great Expectations keeps its sources for the life of the process; they must not keep the connection.
+        self._source.get_execution_engine().engine.dispose()
         self._cursor.close()
+        del self._cursor, self._source, self._context
 
     def failing(self, part: Expectations) -> list[Check]:
         """The checks of one table that do not hold, in their declared order."""
