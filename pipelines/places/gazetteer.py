@@ -23,9 +23,6 @@ from pipelines.places import nodes, sources
 from pipelines.places.normal import key_sql
 from pipelines.settings import PROJECT
 
-BUILD_FORMAT = 1
-"""Raised whenever this build would make other rows from the same packages."""
-
 Progress = Callable[[str], None]
 
 _PLACE = pa.schema(
@@ -123,13 +120,10 @@ def gazetteer_root() -> Path:
 
 
 def digest() -> str:
-    """Twelve hexadecimal digits for the package versions and this build's rules."""
-    parts = {
-        **sources.versions(),
-        "format": BUILD_FORMAT,
-        "names": _NAMES_SQL,
-        "regions": [*sources.english_regions()],
-    }
+    """Twelve hexadecimal digits for the package versions, the shipped names of regions and the code of this build."""
+    modules = ("gazetteer", "nodes", "normal", "regions", "sources")
+    code = [Path(__file__).with_name(f"{module}.py").read_text(encoding="utf-8") for module in modules]
+    parts = {**sources.versions(), "code": code, "regions": [*sources.english_regions()]}
     return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()[:12]
 
 

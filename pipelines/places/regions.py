@@ -18,7 +18,7 @@ from pipelines.places.sources import Row
 _WORDS = re.compile(
     r"\b(province|region|state|governorate|oblast|prefecture|department|district|county|canton|municipality|republic|"
     r"emirate|voivodeship|autonomous|community|parish|of|the|de|del|la|el|al|city|capital|territory|krai|kray|"
-    r"provincia|departamento|estado|wilaya|viloyati|islands?)\b"
+    r"teukbyeolsi|gwangyeoksi|jachisi|provincia|departamento|estado|wilaya|viloyati|islands?)\b"
 )
 _CLOSE = 84.0
 """Least likeness, 0 to 100, of two names within one country that counts as the same division."""
@@ -76,13 +76,18 @@ class _Divisions:
             self._plain[country].setdefault(_plain(name), code)
             self._folded[country].setdefault(fold(name), code)
 
-    def named(self, country: str, names: Iterable[str]) -> str | None:
-        """The division that carries one of the names, the more literal match first."""
+    def literal(self, country: str, names: Iterable[str]) -> str | None:
+        """The division that carries one of the names as it is."""
+        return next((self._plain[country][key] for key in map(_plain, names) if key in self._plain[country]), None)
+
+    def named(self, country: str, names: Iterable[str], taken: set[str]) -> str | None:
+        """The untaken division that carries one of the names, words such as 'province' aside; the literal one first."""
         names = list(names)
         for known, form in ((self._plain, _plain), (self._folded, fold)):
             for name in names:
-                if form(name) in known[country]:
-                    return known[country][form(name)]
+                code = known[country].get(form(name))
+                if code and code not in taken:
+                    return code
         return None
 
     def close(self, country: str, names: Iterable[str], taken: set[str]) -> str | None:
@@ -104,9 +109,14 @@ def map_admin1(
     keys = sorted(by_key)
     found: dict[tuple[str, str], str] = {}
     for key in keys:
-        voted = [code for code, _ in votes.get(key, Counter()).most_common(1) if code in known.codes]
         same = f"{key[0]}-{key[1]}" if key[0] == "US" and f"{key[0]}-{key[1]}" in known.codes else None
-        code = same or known.named(key[0], names.get(key, [])) or next(iter(voted), None)
+        code = same or known.literal(key[0], names.get(key, []))
+        if code:
+            found[key] = code
+    taken = set(found.values())
+    for key in keys:
+        voted = [code for code, _ in votes.get(key, Counter()).most_common(1) if code in known.codes]
+        code = None if key in found else known.named(key[0], names.get(key, []), taken) or next(iter(voted), None)
         if code:
             found[key] = code
     _add_by_capital(found, keys, by_key, known)
@@ -131,8 +141,8 @@ def _add_by_capital(
             continue
         largest = sorted(by_key[key], key=lambda city: (-city["population"], city["place_id"]))[:2]
         for city in largest:
-            code = known.named(key[0], [city["place_name"], *city["alternates"]])
-            if code and code not in taken:
+            code = known.named(key[0], [city["place_name"], *city["alternates"]], taken)
+            if code:
                 found[key] = code
                 taken.add(code)
                 break

@@ -122,6 +122,28 @@ open_part as (
     where piece.place_text_number is null and open_span.span_kind <> 'piece'
 ),
 
+joint as (
+    select *
+    from open_part
+    where span_kind = 'joint' and has_area_name = 1
+),
+
+joint_taken as (
+    select
+        place_text_number,
+        group_number,
+        piece_number,
+        part_number
+    from joint
+    union
+    select
+        place_text_number,
+        group_number,
+        piece_number,
+        part_number + 1 as part_number
+    from joint
+),
+
 cut_span as (
     select
         tail.place_text_number,
@@ -216,7 +238,7 @@ part as (
         dense_rank() over (
             partition by
                 open_part.place_text_number, open_part.group_number, open_part.piece_number, open_part.part_number
-            order by case open_part.span_kind when 'part' then 1 when 'bare' then 2 else 3 end
+            order by case open_part.span_kind when 'joint' then 0 when 'part' then 1 when 'bare' then 2 else 3 end
         ) as reading_rank
     from open_part
     left join cut
@@ -227,11 +249,23 @@ part as (
             and open_part.part_number = cut.part_number
             and open_part.cut_number = cut.cut_number
             and cut.cut_rank = 1
+    left join joint_taken
+        on
+            open_part.place_text_number = joint_taken.place_text_number
+            and open_part.group_number = joint_taken.group_number
+            and open_part.piece_number = joint_taken.piece_number
+            and open_part.part_number = joint_taken.part_number
     where
-        (open_part.span_kind = 'part' and (open_part.has_name = 1 or open_part.is_capital = 1))
-        or (open_part.span_kind = 'bare' and open_part.has_name = 1)
-        or (open_part.span_kind = 'tail' and cut.cut_rank = 1)
-        or (open_part.span_kind = 'head' and cut.cut_rank = 1 and open_part.has_name = 1)
+        (open_part.span_kind = 'joint' and open_part.has_area_name = 1)
+        or (
+            joint_taken.place_text_number is null
+            and (
+                (open_part.span_kind = 'part' and (open_part.has_name = 1 or open_part.is_capital = 1))
+                or (open_part.span_kind = 'bare' and open_part.has_name = 1)
+                or (open_part.span_kind = 'tail' and cut.cut_rank = 1)
+                or (open_part.span_kind = 'head' and cut.cut_rank = 1 and open_part.has_name = 1)
+            )
+        )
 ),
 
 atom as (

@@ -1,7 +1,7 @@
 -- Grain: one row per part of a text that names nothing there, and the city that it most likely misspells.
 -- Rules: P1 (no guess is silent: these are 'fuzzy', with a score, until an alias confirms them).
 -- Why: only where the text or the feed says in which country or region to look, and only for one wrong, missing,
--- swapped or added letter (two in nine letters or more). Candidates share the first two letters or the last three,
+-- swapped or added letter (two in nine letters or more). Candidates share the first three letters or the last three,
 -- which keeps the search small.
 with
 
@@ -21,7 +21,7 @@ place_span as (
         part_number,
         span_key
     from core.place_span
-    where span_kind = 'part' and length(span_key) between 5 and 40
+    where span_kind = 'part' and length(span_key) between 5 and 30 and not regexp_matches(span_key, '[0-9]')
 ),
 
 place_atom as (
@@ -47,7 +47,7 @@ gazetteer_name as (
         region_code,
         parent_region_code,
         population,
-        left(name_key, 2) as name_start,
+        left(name_key, 3) as name_start,
         right(name_key, 3) as name_end
     from reference.gazetteer_name
     where
@@ -159,32 +159,36 @@ word as (
     from sought
 ),
 
-near_name as (
+near_start as (
     select
-        word.span_key,
-        word.country_code,
-        word.region_code,
-        gazetteer_name.name_key,
+        word.*,
         gazetteer_name.place_id,
-        gazetteer_name.population
+        gazetteer_name.population,
+        damerau_levenshtein(word.span_key, gazetteer_name.name_key) as typo_count
     from word
     inner join gazetteer_name
-        on word.country_code = gazetteer_name.country_code and left(word.span_key, 2) = gazetteer_name.name_start
+        on
+            word.country_code = gazetteer_name.country_code
+            and left(word.span_key, 3) = gazetteer_name.name_start
+            and length(gazetteer_name.name_key) between length(word.span_key) - 2 and length(word.span_key) + 2
     where
         word.region_code is null
         or word.region_code = gazetteer_name.region_code
         or word.region_code = gazetteer_name.parent_region_code
-    union
+),
+
+near_end as (
     select
-        word.span_key,
-        word.country_code,
-        word.region_code,
-        gazetteer_name.name_key,
+        word.*,
         gazetteer_name.place_id,
-        gazetteer_name.population
+        gazetteer_name.population,
+        damerau_levenshtein(word.span_key, gazetteer_name.name_key) as typo_count
     from word
     inner join gazetteer_name
-        on word.country_code = gazetteer_name.country_code and right(word.span_key, 3) = gazetteer_name.name_end
+        on
+            word.country_code = gazetteer_name.country_code
+            and right(word.span_key, 3) = gazetteer_name.name_end
+            and length(gazetteer_name.name_key) between length(word.span_key) - 2 and length(word.span_key) + 2
     where
         word.region_code is null
         or word.region_code = gazetteer_name.region_code
@@ -192,11 +196,11 @@ near_name as (
 ),
 
 measured as (
-    select
-        *,
-        damerau_levenshtein(span_key, name_key) as typo_count
-    from near_name
-    where abs(length(span_key) - length(name_key)) <= 2
+    select * from near_start
+    where typo_count <= 2
+    union
+    select * from near_end
+    where typo_count <= 2
 ),
 
 ranked as (

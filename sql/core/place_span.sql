@@ -97,6 +97,21 @@ part as (
     where trim(part_texts[part_number]) <> ''
 ),
 
+-- A name with 'and' in it among others: 'Newfoundland and Labrador and Ottawa'.
+joined as (
+    select
+        place_text_number,
+        group_number,
+        piece_number,
+        part_number,
+        part_text
+        || ' and '
+        || lead(part_text) over (
+            partition by place_text_number, group_number, piece_number order by part_number
+        ) as joint_text
+    from part
+),
+
 bare as (
     select
         *,
@@ -174,6 +189,17 @@ span as (
         'part' as span_kind,
         part_text as span_key
     from part
+    union all
+    select
+        place_text_number,
+        group_number,
+        piece_number,
+        part_number,
+        0 as cut_number,
+        'joint' as span_kind,
+        joint_text as span_key
+    from joined
+    where joint_text is not null
     union all
     select
         place_text_number,

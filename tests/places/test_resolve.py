@@ -1,0 +1,79 @@
+"""What a text means: a table of cases, and the rules that hold for every text (P1 to P4)."""
+
+import csv
+from collections import defaultdict
+from pathlib import Path
+
+import pytest
+
+from pipelines.errors import MusterError
+from pipelines.places import Match, resolve_texts
+from pipelines.settings import Home
+
+CASES = Path(__file__).with_name("cases.csv")
+
+
+def read_cases() -> list[dict[str, str]]:
+    with CASES.open(encoding="utf-8", newline="") as file:
+        return list(csv.DictReader(file))
+
+
+@pytest.fixture(scope="module")
+def answers() -> dict[tuple[str, str | None, str], list[Match]]:
+    """Every case resolved once, all texts of a kind together."""
+    found = defaultdict(list)
+    for kind in ("text", "iata", "rating"):
+        pairs = [
+            (case["place_text"], case["country_hint"] or None) for case in read_cases() if case["text_kind"] == kind
+        ]
+        for match in resolve_texts(pairs, kind):
+            found[match.place_text, match.country_hint, kind].append(match)
+    return found
+
+
+@pytest.mark.parametrize(
+    "case", read_cases(), ids=lambda case: f"{case['text_kind']}:{case['place_text']}:{case['country_hint']}"
+)
+def test_a_text_means_its_places(case: dict[str, str], answers) -> None:
+    matches = answers[case["place_text"], case["country_hint"] or None, case["text_kind"]]
+    expected = [case["expected"]] if case["expected"].startswith("unknown:") else case["expected"].split()
+    assert [match.place_id for match in matches] == expected
+    assert {match.place_status for match in matches} == {case["place_status"]}
+    assert [match.candidate_count for match in matches] == [len(expected)] * len(expected)
+
+
+def test_a_blank_text_and_no_text_are_the_same_unknown_place() -> None:
+    assert {match.place_id for match in resolve_texts([("", None), (None, None), (" , ", None)])} == {"unknown:"}
+
+
+def test_a_country_hint_is_never_left() -> None:
+    hinted = resolve_texts([("Paris", "US"), ("Berlin, Germany", "FR"), ("Lagos", "PT")])
+    assert [match.country_code for match in hinted] == ["US", "FR", "PT"]
+
+
+def test_the_order_and_company_of_texts_do_not_matter() -> None:
+    texts = [(case["place_text"], None) for case in read_cases() if case["text_kind"] == "text"][:40]
+    together = {(m.place_text, m.place_id) for m in resolve_texts(texts)}
+    assert together == {(m.place_text, m.place_id) for m in resolve_texts(reversed(texts))}
+    assert {(m.place_text, m.place_id) for m in resolve_texts(texts[:1])} <= together
+
+
+def test_a_home_adds_aliases_of_its_own(tmp_path: Path) -> None:
+    (tmp_path / "places.csv").write_text("alias,place_id\nThe Annex,5128581\nLondon,6058560\n", encoding="utf-8")
+    found = resolve_texts([("The Annex", None), ("London", None)], home=Home(tmp_path))
+    assert [match.place_id for match in found] == ["5128581", "6058560"]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("alias,place_id\nSomewhere,NOWHERE\n", "no place 'NOWHERE'"),
+        ("name,id\nSomewhere,GB\n", "first line"),
+        ("alias,place_id\n,GB\n", "line 2"),
+        ("alias,place_id,place_status\nX,GB,perhaps\n", "line 2"),
+    ],
+)
+def test_an_unfit_alias_file_is_refused_in_one_sentence(tmp_path: Path, text: str, words: str) -> None:
+    (tmp_path / "places.csv").write_text(text, encoding="utf-8")
+    with pytest.raises(MusterError, match=words):
+        resolve_texts([("London", None)], home=Home(tmp_path))
