@@ -84,7 +84,7 @@ def _refuse(tree: exp.Query, sql: str, name: str) -> None:
                 f"{name} reads the clock, chance or the session ({called or node.key}); take as_of and known_at from "
                 "reference.parameter (F5)."
             )
-        if called.startswith("read_"):
+        if called.startswith("read"):
             raise MusterError(f"{name} reads a file ({called}); models read tables.")
     if any(token.token_type == TokenType.ARROW for token in sqlglot.tokenize(sql, dialect="duckdb")):
         raise MusterError(f"{name} uses '->', which DuckDB is giving up; write 'lambda x: …' or '->>'.")
@@ -93,7 +93,7 @@ def _refuse(tree: exp.Query, sql: str, name: str) -> None:
 def _function_name(node: exp.Expr) -> str:
     if isinstance(node, exp.Anonymous):
         return str(node.this).lower()
-    return type(node).__name__.replace("ReadCSV", "read_csv").lower() if isinstance(node, exp.Func) else ""
+    return type(node).__name__.lower() if isinstance(node, exp.Func) else ""
 
 
 def _is_age_of_today(node: exp.Expr, called: str) -> bool:

@@ -182,10 +182,6 @@ class Run:
     def _count(self, what: str, done: int, total: int) -> None:
         self.tell(f"{what[:1].upper()}{what[1:]}: {done:,} of {total:,}")
 
-    def _count(self, work: str, done: int, total: int) -> None:
-        if done:
-            self.tell(f"{work.capitalize()}: {done:,} of {total:,} …")
-
     @contextlib.contextmanager
     def _timed(self, step: str, part: str) -> Iterator[None]:
         began = time.perf_counter()
