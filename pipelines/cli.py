@@ -6,12 +6,13 @@ Nothing heavy is imported here, so that ``muster --help`` answers at once. Exit 
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import errno
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 
@@ -193,9 +194,16 @@ def _home(given: Path | None):  # type: ignore[no-untyped-def]  # Home would loa
     return Home(given or default_home())
 
 
-def main(arguments: list[str] | None = None) -> None:
+def main() -> NoReturn:
     """Run the command line and exit with its code."""
-    sys.exit(execute(sys.argv[1:] if arguments is None else arguments))
+    code = execute(sys.argv[1:])
+    # What was asked is done and what must be durable is on disk. The interpreter's own end is left out because
+    # DuckDB's binding fills standard error with a list of "leaked" objects there after a failure.
+    atexit._run_exitfuncs()
+    with contextlib.suppress(OSError, ValueError):
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(code)
 
 
 def execute(arguments: list[str]) -> int:
