@@ -21,6 +21,17 @@ MAP_CONFIG: dict[str, Any] = {
 """What every map must be shown with; the default address of the outlines is a foreign host."""
 
 
+MARKS = 250
+"""Marks a map can carry and still be drawn at once."""
+
+CROWD = 60
+"""Beyond this many, marks are smaller so that they hide less of each other."""
+
+
+def _is_loud(number: int | None) -> bool:
+    return number is None or number >= 4
+
+
 def _hover(row: Row) -> str:
     """A place in words, escaped: Plotly reads markup in hover text."""
     people = [
@@ -61,17 +72,23 @@ def _countries(places: Sequence[Row]) -> list[go.Choropleth]:
     return traces
 
 
-def _points(places: Sequence[Row], number: int | None, largest: int) -> go.Scattergeo:
+def _points(places: Sequence[Row], number: int | None, largest: int, is_crowded: bool) -> go.Scattergeo:
     level = words.level_of(number)
-    is_loud = number is None or number >= 4
+    is_loud = _is_loud(number)
     smallest, range_ = (15.0, 17.0) if is_loud else (12.0, 10.0)
+    if is_crowded:
+        smallest, range_ = (12.0, 12.0) if is_loud else (8.0, 9.0)
     sizes = [smallest + range_ * math.sqrt(row["everybody"] / largest) for row in places]
     return go.Scattergeo(
         lat=[row["latitude"] for row in places],
         lon=[row["longitude"] for row in places],
         mode="markers+text",
         text=[level.sign] * len(places),
-        textfont={"color": level.ink, "size": 12 if is_loud else 9, "weight": 700},
+        textfont={
+            "color": level.ink,
+            "size": (10 if is_crowded else 12) if is_loud else (7 if is_crowded else 9),
+            "weight": 700,
+        },
         hovertext=[_hover(row) for row in places],
         hovertemplate="%{hovertext}<extra></extra>",
         marker={
@@ -86,19 +103,25 @@ def _points(places: Sequence[Row], number: int | None, largest: int) -> go.Scatt
     )
 
 
-def world_map(places: Sequence[Row]) -> go.Figure:
+def worth_marking(places: Sequence[Row]) -> list[Row]:
+    """The places that are marked: with a position, at most MARKS, High, Extreme and unknown ones before the others."""
+    located = [row for row in places if row["latitude"] is not None and row["longitude"] is not None]
+    located.sort(key=lambda row: (not _is_loud(row["risk_level"]), -row["everybody"]))
+    return located[:MARKS]
+
+
+def world_map(places: Sequence[Row], marked: Sequence[Row]) -> go.Figure:
     """The world with a mark a place: colour, shape and number say the level, size the people (not on the way).
 
-    Rows as :func:`dashboards.data.places` gives them; places without a position are left out, the page says how many.
-    Higher levels are drawn over lower ones.
+    Rows as :func:`dashboards.data.places` gives them: `places` shade the countries, `marked` are those of
+    :func:`worth_marking`. Higher levels are drawn over lower ones.
     """
-    located = [row for row in places if row["latitude"] is not None and row["longitude"] is not None]
     figure = go.Figure(_countries(places))
-    largest = max((row["everybody"] for row in located), default=1)
+    largest = max((row["everybody"] for row in marked), default=1)
     for number in (1, 2, 3, None, 4, 5):
-        chosen = [row for row in located if row["risk_level"] == number]
+        chosen = [row for row in marked if row["risk_level"] == number]
         if chosen:
-            figure.add_trace(_points(chosen, number, largest))
+            figure.add_trace(_points(chosen, number, largest, len(marked) > CROWD))
     figure.update_geos(
         resolution=50,
         projection_type="natural earth",

@@ -63,9 +63,16 @@ def is_late(feed: Row) -> bool:
     return feed["status"] != "current" or bool(feed["held_files"] or feed["failed_files"])
 
 
+def feed_state(feed: Row) -> str:
+    """A feed's state in the office's words; one that came but has files held or failed needs a look."""
+    if feed["status"] == "current" and is_late(feed):
+        return "Needs a look"
+    return words.lookup(words.FEED_STATUS, feed["status"])
+
+
 def describe_feed(feed: Row, shown: Publication) -> str:
     """A feed's state in words: ``registrations: stale, newest received Tue 10 Nov 06:00 GMT``."""
-    state = words.lookup(words.FEED_STATUS, feed["status"]).lower()
+    state = feed_state(feed).lower()
     for name, word in (("held_files", "held for a decision"), ("failed_files", "failed")):
         if feed[name]:
             state += f", {words.count_of(feed[name], 'file')} {word}"
@@ -169,7 +176,7 @@ def cards(shown: Sequence[Card]) -> None:
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]], look: str = "plain") -> None:
     """A table of HTML cells (each already escaped), which becomes a list of cards on a narrow screen.
 
-    `look` is ``plain`` (cards of label and value) or ``people`` (compact cards that need no labels).
+    `look` is ``plain`` (cards of label and value), ``people`` (compact cards without labels) or ``pairs`` (lines).
 
     Real HTML instead of a canvas: it can be read aloud, searched in the browser and its telephone links called.
     """

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import html
+import unicodedata
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -93,12 +94,19 @@ def safe(value: object, longest: int = 160) -> str:
     """
     if value is None or value == "":
         return '<span class="m-dim">–</span>'
-    text = " ".join(str(value).split())
+    # Characters that only steer direction or the terminal could make a name read as another one.
+    text = " ".join("".join(c for c in str(value) if c in "\n\t" or not _steers(c)).split())
     # Only a text with a monstrous word may be broken anywhere; others keep their words whole.
     look = ' class="m-long"' if max(map(len, text.split()), default=0) > 16 else ""
     if len(text) <= longest:
         return f"<bdi{look}>{html.escape(text)}</bdi>"
     return f'<bdi{look} title="{html.escape(text[:2000])}">{html.escape(text[:longest])}…</bdi>'
+
+
+def _steers(character: str) -> bool:
+    return (
+        character in "\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069" or unicodedata.category(character) == "Cc"
+    )
 
 
 def badge(number: int | None) -> str:

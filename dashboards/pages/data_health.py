@@ -28,7 +28,7 @@ def feed_cells(feed: Row, shown: Publication) -> list[str]:
     account = "adds up" if missing == 0 else f"{missing:+,} not accounted for"
     return [
         f"<strong>{words.safe(feed['feed'])}</strong>",
-        f'<span class="{look}">{words.safe(words.lookup(words.FEED_STATUS, feed["status"]))}</span>'
+        f'<span class="{look}">{words.safe(parts.feed_state(feed))}</span>'
         f"<small>{troubles}{'optional' if feed['is_optional'] else ''}</small>",
         f"{words.safe(words.moment(newest, shown.zone, shown.as_of) if newest else None)}"
         f"<small>{words.until(newest, shown.as_of).replace('ago', 'before') if newest else ''}</small>",
@@ -163,7 +163,8 @@ def show_publication(shown: Publication) -> None:
         ("Configuration", shown.configuration_sha256[:16]),
         ("Home", str(data.home().root)),
     ]
-    parts.table("This publication", ["Fact", "Value"], [[words.safe(name), words.safe(value)] for name, value in facts])
+    rows = [[words.safe(name), words.safe(value)] for name, value in facts]
+    parts.table("This publication", ["Fact", "Value"], rows, look="pairs")
 
 
 def show() -> None:

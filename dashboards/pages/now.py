@@ -77,13 +77,19 @@ def _or_none(value: str) -> str:
 def show_map(shown: Publication, filters: Filters) -> None:
     """The map with its legend, and who is not on it."""
     places = data.places(shown, filters)
+    marked = charts.worth_marking(places)
+    small = len(places) - len(marked)
     lost = sum(row["everybody"] for row in places if row["latitude"] is None or row["longitude"] is None)
     with st.container(height=440, border=False, key="m-map"):  # style.css lowers it on a narrow screen
-        st.plotly_chart(charts.world_map(places), config=charts.MAP_CONFIG, height="stretch", key="world")
+        st.plotly_chart(charts.world_map(places, marked), config=charts.MAP_CONFIG, height="stretch", key="world")
     legend = "".join(words.badge(number) for number in (5, 4, 3, 2, 1, None))
     missing = (
         f" {words.count_of(lost, 'person', 'people')} at places without a position: only in the lists." if lost else ""
     )
+    if small:
+        missing += (
+            f" {words.count_of(small, 'place')} of lower levels and fewer people, or without a position, not marked."
+        )
     st.html(
         f'<div class="m-legend">{legend}<span class="m-dim">Larger mark: more people, possible and overdue included; '
         f"on the way not. A country has the highest level at which somebody is there.{missing}</span></div>"
@@ -113,7 +119,7 @@ def cells(row: Row, shown: Publication, contacts: dict[str, Row] | None) -> list
     """One person at one place as table cells."""
     at, zone = shown.as_of, shown.zone
     contact = (contacts or {}).get(row["traveller_id"], {})
-    name = words.safe(contact.get("full_name") or row["traveller_id"])
+    name = words.safe(contact.get("full_name") or row["traveller_id"], 90)
     about = " · ".join(words.safe(value, 60) for value in (row["affiliation"], row["school"]) if value)
     end = "open" if row["until_at"] is None else words.moment(row["until_at"], zone, at)
     shares = "" if (row["weight"] or 1) >= 1 else f"<small>one of {round(1 / row['weight'])} candidate places</small>"

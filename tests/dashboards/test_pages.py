@@ -42,7 +42,7 @@ def test_now_counts_and_lists(at_home: Path) -> None:
     assert headings[0] == "There now, in Extreme and High places: 18"
     assert "Level unknown: 3" in headings
     assert "Invented ratings: demonstration only." in body
-    assert "bookings: stale" in body and "people: up to date, 1 file held for a decision" in body
+    assert "bookings: stale" in body and "people: needs a look, 1 file held for a decision" in body
     assert "alerts" not in body  # an optional feed that never came is no alarm
     assert "single local user" in body
 
