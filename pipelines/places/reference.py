@@ -71,7 +71,7 @@ def load_reference(con: duckdb.DuckDBPyConnection, home: Home | None = None, pro
     con.execute(_ALIAS_SQL)
     unknown = con.execute(
         "select count(distinct place_id), min(place_id) from alias "
-        "where place_id not in (select place_id from reference.place_alias)"
+        "where place_id not in (select place_id from reference.gazetteer_place)"
     ).fetchall()[0]
     con.unregister("alias")
     if unknown[0]:
