@@ -139,8 +139,8 @@ def _known_states(
             found = con.execute(
                 f"select max(received_at) from read_parquet({quote(str(state.staged.rows))}) where received_at <= ?",
                 [known_at],
-            ).fetchone()
-            state.received_at = found[0] if found and found[0] else state.received_at
+            ).fetchall()
+            state.received_at = found[0][0] or state.received_at
     known = [state for state in states if state.received_at <= known_at]
     known.sort(key=lambda state: (state.received_at, state.landed.sha256, state.landed.feed))
     for number, state in enumerate(known, 1):
@@ -181,8 +181,8 @@ def hold_snapshots(con: duckdb.DuckDBPyConnection, home: Home, states: list[File
                 "select count(*) from snapshot_key as before where position = ? and not exists "
                 "(select 1 from snapshot_key as after where after.position = ? and after.key_hash = before.key_hash)",
                 [last, position],
-            ).fetchone()
-            dropped = int(found[0]) if found else 0
+            ).fetchall()
+            dropped = int(found[0][0])
             if dropped > DROP_LIMIT * sizes[last]:
                 state.status = "held"
                 state.message = (

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from io import StringIO
@@ -30,6 +31,7 @@ from pipelines.settings import Home
 
 _BLOCK = 4 * 1024 * 1024
 _BATCH = 20_000
+_LONE_CR = re.compile("\r(?!\n)")
 
 
 def verify(home: Home, landed: LandedFile) -> None:
@@ -93,7 +95,7 @@ def record_fields(text: bytes, delimiter: str) -> list[str]:
     """The fields of one record, as Python's csv module reads them; no fields where it cannot."""
     content = text.rstrip(b"\r\n")
     if b"\r" in content:
-        # The csv module ends a row at a carriage return in plain text; for us it is white space.
+        # The csv module ends a row at a carriage return in plain text, and DuckDB refuses one; for us it is a space.
         fields = _fields_by_pattern(content, delimiter)
         if fields is not None:
             return fields
@@ -110,7 +112,7 @@ def _fields_by_pattern(content: bytes, delimiter: str) -> list[str] | None:
         match = pattern.match(content, position)
         if match is None:
             return None
-        field = content[position : match.start(1)].decode("utf-8", "replace")
+        field = _LONE_CR.sub(" ", content[position : match.start(1)].decode("utf-8", "replace"))
         fields.append(field[1:-1].replace('""', '"') if field.startswith('"') else field)
         position = match.end()
         if not match.group(1):
@@ -216,8 +218,8 @@ def _cast(con: duckdb.DuckDBPyConnection, prepared: Prepared, source: str, targe
     sql = cast_sql(prepared.binding, source, prepared.columns)
     con.execute(f"copy ({sql}) to {quote(str(target))} (format parquet, compression snappy)")
     distinct = "count(*)" if prepared.binding.repetitions == 1 else "count(distinct record_number)"
-    found = con.execute(f"select {distinct}, count(reason) from read_parquet({quote(str(target))})").fetchone()
-    return (int(found[0]), int(found[1])) if found else (0, 0)
+    counts = con.execute(f"select {distinct}, count(reason) from read_parquet({quote(str(target))})").fetchall()
+    return int(counts[0][0]), int(counts[0][1])
 
 
 def read_typed(

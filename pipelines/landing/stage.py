@@ -199,10 +199,8 @@ def _failures(found: list[Any], numbers: np.ndarray | None) -> dict[int, tuple[s
     return {int(number if numbers is None else numbers[number - 1]): (reason, key) for number, reason, key in found}
 
 
-def _stage_prepared(
-    con: duckdb.DuckDBPyConnection, staged: Staged, prepared: Prepared, work: Path, force_slow: bool
-) -> Account:
-    typed, failed = read_typed(con, prepared, work, force_slow)
+def _stage_prepared(con: duckdb.DuckDBPyConnection, staged: Staged, prepared: Prepared, work: Path) -> Account:
+    typed, failed = read_typed(con, prepared, work)
     numbers = accepted_numbers(prepared.split)
     failures: dict[int, tuple[str, str | None]] = {}
     rows = f"read_parquet({quote(str(typed))})"
@@ -239,15 +237,13 @@ def _renumber(con: duckdb.DuckDBPyConnection, rows: str, numbers: np.ndarray | N
     return target
 
 
-def stage_one(
-    con: duckdb.DuckDBPyConnection, home: Home, staged: Staged, work: Path, force_slow: bool = False
-) -> Account:
+def stage_one(con: duckdb.DuckDBPyConnection, home: Home, staged: Staged, work: Path) -> Account:
     """Parse one landed file and write what lies beside it; a file that fails as a whole has an account that says so."""
     folder = work / secrets.token_hex(8)
     folder.mkdir(mode=0o700)
     try:
         prepared = prepare(home, staged.landed, staged.contract, folder)
-        return _stage_prepared(con, staged, prepared, folder, force_slow)
+        return _stage_prepared(con, staged, prepared, folder)
     except GateError as error:
         return staged.write(Account(staged.landed.sha256, "failed", message=str(error)))
     finally:
@@ -267,10 +263,8 @@ class Groups:
 
     def add(self, staged: Staged) -> list[Account]:
         """Take one file; returns the accounts that are finished by now."""
-        folder = self.work / secrets.token_hex(8)
-        folder.mkdir(mode=0o700)
         try:
-            prepared = prepare(self.home, staged.landed, staged.contract, folder)
+            prepared = prepare(self.home, staged.landed, staged.contract, self.work / secrets.token_hex(8))
         except GateError as error:
             return [staged.write(Account(staged.landed.sha256, "failed", message=str(error)))]
         self.waiting.setdefault((staged.landed.feed, *prepared.header.names), []).append((staged, prepared))

@@ -81,7 +81,7 @@ def _without_mark(encoding: str) -> str:
 
 
 def open_text(landed: Path, contract: Contract, work: Path) -> PlainText:
-    """Gate, unpack and decode a landed file; temporary files go to ``work``. Raises GateError."""
+    """Gate, unpack and decode a landed file; temporary files go to ``work``, made if needed. Raises GateError."""
     path = _unpack(landed, work) if _head(landed, 2) == b"\x1f\x8b" else landed
     head = _head(path, HEAD_BYTES)
     encoding = "utf-8" if contract.encoding in ("utf-8", "utf-8-sig") else contract.encoding
@@ -91,9 +91,11 @@ def open_text(landed: Path, contract: Contract, work: Path) -> PlainText:
         mark = next((len(bom) for bom in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) if head.startswith(bom)), 0)
         mark = mark if encoding.startswith("utf-16") else 0
         actual = "utf-16-be" if encoding == "utf-16" and head.startswith(codecs.BOM_UTF16_BE) else encoding
+        work.mkdir(mode=0o700, exist_ok=True)
         path = _decode(path, actual, work / "decoded")
         encoding = actual
     if _ends_lines_with_cr(path):
+        work.mkdir(mode=0o700, exist_ok=True)
         path = _translate(path, work / "lines")
     return PlainText(path, encoding, mark)
 
@@ -104,6 +106,7 @@ def _head(path: Path, size: int) -> bytes:
 
 
 def _unpack(landed: Path, work: Path) -> Path:
+    work.mkdir(mode=0o700, exist_ok=True)
     target = work / "unpacked"
     limit = min(MAX_UNPACKED_BYTES, max(256 * 1024**2, MAX_UNPACKED_RATIO * landed.stat().st_size))
     total = 0
@@ -171,7 +174,7 @@ def _decode(path: Path, encoding: str, target: Path) -> Path:
 def _ends_lines_with_cr(path: Path) -> bool:
     """Whether carriage returns alone end the lines, as old Macintosh exports have it."""
     head = _head(path, HEAD_BYTES)
-    return b"\r" in head and b"\n" not in head and b"\n" not in head[:-1] and not _has_line_feed(path)
+    return b"\r" in head and b"\n" not in head and not _has_line_feed(path)
 
 
 def _has_line_feed(path: Path) -> bool:
