@@ -1,8 +1,19 @@
 -- Grain: person of the roster, people who left included.
 -- Rules: S9 (home country), S10 (who left stays resolvable).
+-- A roster may name a person several times, in one file or in several feeds: the newest record speaks for the person.
 -- name_key holds the words of the full name in alphabetical order, so that "FAMILY/GIVEN" and "Given Family" agree.
 with people as (
     select * from land.people
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by person_id
+            order by case when is_current then 0 else 1 end, received_at desc, file_number desc, record_number desc
+        ) as preference
+    from people
 )
 
 select
@@ -33,4 +44,5 @@ select
     active_from_date,
     active_to_date,
     is_current as is_on_roster
-from people
+from ranked
+where preference = 1
