@@ -1,6 +1,6 @@
 -- Grain: week x place x risk_level x presence_group x affiliation.
 -- Rules: E2 (only person_days is additive), E3 (office weeks; as_of parts actual from planned), E4.
--- Time is counted in microseconds times 720720 / candidate_count, a whole number for up to 16 candidates, and divided
+-- Time is counted in microseconds times 2520 / candidate_count, a whole number for up to 10 candidates, and divided
 -- last. A night is the instant 03:00 local: their number between two instants follows from the local times of both.
 with intervals as (
     select * from core.exposure_interval
@@ -99,11 +99,11 @@ measured as (
         t.affiliation,
         c.traveller_key,
         c.trip_key,
-        (epoch_us(c.ends_at) - epoch_us(c.starts_at)) * (720720 // c.candidate_count) as parts,
-        greatest(epoch_us(least(c.ends_at, a.as_of)) - epoch_us(c.starts_at), 0) * (720720 // c.candidate_count)
+        (epoch_us(c.ends_at) - epoch_us(c.starts_at)) * (2520 // c.candidate_count) as parts,
+        greatest(epoch_us(least(c.ends_at, a.as_of)) - epoch_us(c.starts_at), 0) * (2520 // c.candidate_count)
             as actual_parts,
-        (epoch_us(c.ends_at) + coalesce(ze.utc_offset_seconds, 0) * 1000000 - 10800000001) // 86400000000
-        - (epoch_us(c.starts_at) + coalesce(zs.utc_offset_seconds, 0) * 1000000 - 10800000001) // 86400000000 as nights,
+        (epoch_us(c.ends_at) + cast(coalesce(ze.utc_offset_seconds, 0) as bigint) * 1000000 - 10800000001) // 86400000000
+        - (epoch_us(c.starts_at) + cast(coalesce(zs.utc_offset_seconds, 0) as bigint) * 1000000 - 10800000001) // 86400000000 as nights,
         case when r.since_at = c.starts_at and c.interval_starts_at = c.starts_at then 1 else 0 end as arrival
     from cells as c
     cross join parameter as a
@@ -131,9 +131,9 @@ select
     affiliation,
     count(distinct traveller_key) as travellers,
     count(distinct trip_key) as trips,
-    cast(sum(parts) as double) / 720720.0 / 86400000000.0 as person_days,
-    cast(sum(actual_parts) as double) / 720720.0 / 86400000000.0 as person_days_actual,
-    cast(sum(parts) - sum(actual_parts) as double) / 720720.0 / 86400000000.0 as person_days_planned,
+    cast(sum(parts) as double) / 2520.0 / 86400000000.0 as person_days,
+    cast(sum(actual_parts) as double) / 2520.0 / 86400000000.0 as person_days_actual,
+    cast(sum(parts) - sum(actual_parts) as double) / 2520.0 / 86400000000.0 as person_days_planned,
     cast(sum(nights) as bigint) as traveller_nights,
     cast(sum(arrival) as bigint) as arrivals
 from measured
