@@ -87,6 +87,7 @@ supported as (
                 else 500
             end
             - 10 * least(abs(container.atom_number - candidate.atom_number), 15)
+            - case when candidate.name_kind = 'alternate' and container.place_type = 'region' then 25 else 0 end
         ) as support_score
     from candidate
     inner join container
@@ -119,7 +120,7 @@ support as (
         place_id,
         name_kind,
         country_code,
-        max(support_score) + count(*) - 1 as support_score
+        max(support_score) as support_score
     from supported
     group by place_text_number, atom_number, place_id, name_kind, country_code
 ),

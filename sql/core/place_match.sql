@@ -159,6 +159,26 @@ unsaid as (
     from contradiction
     where believed in ('after', 'none')
     union
+    -- In a list that ends with a country or region a small place elsewhere is not meant: one not known there is.
+    select
+        stray.place_text_number,
+        stray.atom_number
+    from choice as stray
+    inner join choice as last_choice
+        on
+            stray.place_text_number = last_choice.place_text_number
+            and stray.group_number = last_choice.group_number
+            and stray.atom_number < last_choice.atom_number
+    inner join holding
+        on
+            last_choice.place_text_number = holding.place_text_number
+            and last_choice.atom_number = holding.holder_number
+    where
+        stray.place_type = 'city'
+        and stray.support_score = 0
+        and stray.name_weight < 100000
+        and last_choice.place_type in ('country', 'region')
+    union
     select
         place_text_number,
         after_number as atom_number
