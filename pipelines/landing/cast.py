@@ -141,9 +141,11 @@ def bind(contract: Contract, names: list[str]) -> Binding:
             missing.append(column_name)
     received: str | None = None
     if isinstance(contract.received_at, ReceivedAtColumn):
-        position = header.find(contract.received_at.column)
-        if position is None:
-            missing.append(contract.received_at.column)
+        given = contract.received_at.column
+        column = contract.columns.get(given, Column())
+        position = header.find(given, *column.aliases)
+        if position is None and given not in missing:
+            missing.append(given)
         received = _text(position)
     if not header.used:
         raise GateError("its first line names no column that the contract knows: the header is missing or unknown")
@@ -332,7 +334,9 @@ def cast_sql(binding: Binding, source: str, columns: int) -> str:
     if binding.received_at is not None:
         given = contract.received_at.column if isinstance(contract.received_at, ReceivedAtColumn) else "received_at"
         texts.append(f'({binding.received_at})::varchar as "text of receipt"')
-        values.append(f'{_instant(name("text of receipt"), contract.date_format, contract.time_zone)} as "receipt"')
+        column = contract.columns.get(given, Column())
+        date_format, zone = column.date_format or contract.date_format, column.time_zone or contract.time_zone
+        values.append(f'{_instant(name("text of receipt"), date_format, zone)} as "receipt"')
         problems.append(('"receipt" is null', f"{given} is missing or not an instant in the declared format"))
         received = '"receipt"'
     keys = ", ".join(_text_name(key, 0) for key in contract.key)

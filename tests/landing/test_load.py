@@ -142,6 +142,17 @@ def test_rows_may_carry_their_own_receipt(office: Any) -> None:
     assert office.one("select received_at from land.file") == datetime(2026, 1, 1, 7)
 
 
+def test_the_receipt_may_be_a_canonical_column_under_its_alias(office: Any) -> None:
+    constants = {name: {"constant": value} for name, value in (("provider", "p"), ("category", "overall"))}
+    columns = {**constants, "place_type": {"constant": "country"}, "valid_from": {"aliases": ["seen"]}}
+    office.contract({"feed": "ratings", "received_at": {"column": "valid_from"}, "columns": columns})
+    office.put("ratings/a.csv", "Seen,place\n2026-01-01T00:00-07:00,FR\n")
+    office.run()
+    assert office.rows("select valid_from = received_at, received_at from land.ratings") == [
+        (True, datetime(2026, 1, 1, 7))
+    ]
+
+
 def test_several_feeds_fill_one_table_and_do_not_replace_each_other(office: Any) -> None:
     office.contract({"feed": "students", "table": "people", "columns": {"person_id": {"aliases": ["Matric"]}}})
     office.put("people/a.csv", roster(1))
