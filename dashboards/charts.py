@@ -32,6 +32,11 @@ def _is_loud(number: int | None) -> bool:
     return number is None or number >= 4
 
 
+def is_located(row: Row) -> bool:
+    """Whether a place has a position."""
+    return row["latitude"] is not None and row["longitude"] is not None
+
+
 def _hover(row: Row) -> str:
     """A place in words, escaped: Plotly reads markup in hover text."""
     people = [
@@ -105,7 +110,7 @@ def _points(places: Sequence[Row], number: int | None, largest: int, is_crowded:
 
 def worth_marking(places: Sequence[Row]) -> list[Row]:
     """The places that are marked: with a position, at most MARKS, High, Extreme and unknown ones before the others."""
-    located = [row for row in places if row["latitude"] is not None and row["longitude"] is not None]
+    located = [row for row in places if is_located(row)]
     located.sort(key=lambda row: (not _is_loud(row["risk_level"]), -row["everybody"]))
     return located[:MARKS]
 

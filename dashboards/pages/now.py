@@ -78,18 +78,16 @@ def show_map(shown: Publication, filters: Filters) -> None:
     """The map with its legend, and who is not on it."""
     places = data.places(shown, filters)
     marked = charts.worth_marking(places)
-    small = len(places) - len(marked)
-    lost = sum(row["everybody"] for row in places if row["latitude"] is None or row["longitude"] is None)
+    lost = sum(row["everybody"] for row in places if not charts.is_located(row))
+    small = sum(charts.is_located(row) for row in places) - len(marked)
     with st.container(height=440, border=False, key="m-map"):  # style.css lowers it on a narrow screen
         st.plotly_chart(charts.world_map(places, marked), config=charts.MAP_CONFIG, height="stretch", key="world")
     legend = "".join(words.badge(number) for number in (5, 4, 3, 2, 1, None))
     missing = (
-        f" {words.count_of(lost, 'person', 'people')} at places without a position: only in the lists." if lost else ""
+        f" {words.count_of(lost, 'person', 'people')} without a position on the map: only in the lists." if lost else ""
     )
     if small:
-        missing += (
-            f" {words.count_of(small, 'place')} of lower levels and fewer people, or without a position, not marked."
-        )
+        missing += f" {words.count_of(small, 'place')} of lower levels or with fewer people not marked."
     st.html(
         f'<div class="m-legend">{legend}<span class="m-dim">Larger mark: more people, possible and overdue included; '
         f"on the way not. A country has the highest level at which somebody is there.{missing}</span></div>"
