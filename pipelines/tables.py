@@ -143,7 +143,9 @@ def _print_table(
     # Without a terminal nothing is wrapped or cut: a pipe gets every character.
     console = Console(file=out, highlight=False, markup=False, width=None if out.isatty() else 100_000)
     numeric = [_is_numeric([row[index] for row in listed]) for index in range(len(columns))]
-    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    if title:
+        console.print(Text(title, style="bold"))
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
     for name, is_number in zip(columns, numeric, strict=True):
         table.add_column(Text(name), justify="right" if is_number else "left", overflow="fold")
     for row in listed:
