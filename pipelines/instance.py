@@ -47,13 +47,14 @@ def serve(home: Home, port: int) -> int:
     It runs in a process group of its own, because it leaves its children behind when only itself is told to stop.
     """
     home.require().prepare()
-    prepare(home)
+    folder = prepare(home)
     executable = shutil.which("dagster", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if executable is None:
         raise MusterError("The command 'dagster' is not installed beside this Python; install Muster's requirements.")
     environment = os.environ | {"MUSTER_HOME": str(home.root)}
-    command = [executable, "dev", "-m", "pipelines.definitions", "-h", "127.0.0.1", "-p", str(port)]
-    process = subprocess.Popen(command, cwd=PROJECT, env=environment, start_new_session=True)  # noqa: S603
+    command = [executable, "dev", "-m", "pipelines.definitions", "-d", str(PROJECT), "-h", "127.0.0.1"]
+    command += ["-p", str(port)]
+    process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)  # noqa: S603
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: os.killpg(process.pid, signal.SIGTERM))
     return process.wait()

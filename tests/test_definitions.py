@@ -1,0 +1,146 @@
+"""Dagster: every table is an asset, one job runs everything in this process, its gate and its errors are ours."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import dagster as dg
+import duckdb
+import pytest
+
+from pipelines import definitions, instance, models, run, validation
+from pipelines.errors import MusterError
+from pipelines.settings import Home
+from pipelines.validation import SqlCheck
+
+PERSON = "Zebulon"
+PEOPLE = (
+    "person_id,given_name,family_name,email,other_emails,affiliation,school,department,mobile_phone,"
+    "home_country_code,active_from_date,active_to_date\n"
+    f"p1,{PERSON},Quux,z.quux@example.org,,staff,,,,US,2020-01-01,\n"
+)
+
+
+@pytest.fixture
+def home(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Home]:
+    monkeypatch.delenv("DAGSTER_HOME", raising=False)
+    home = Home(tmp_path / "home")
+    home.root.mkdir()
+    home.prepare()
+    folder = home.inbox / "people"
+    folder.mkdir(parents=True)
+    (folder / "people.csv").write_text(PEOPLE)
+    yield home
+
+
+@pytest.fixture(scope="module")
+def definitions_of_an_empty_home(tmp_path_factory: pytest.TempPathFactory) -> dg.Definitions:
+    return definitions.build_definitions(Home(tmp_path_factory.mktemp("home")))
+
+
+def test_every_model_is_an_asset_with_its_columns_group_and_lineage(
+    definitions_of_an_empty_home: dg.Definitions,
+) -> None:
+    graph = definitions_of_an_empty_home.resolve_asset_graph()
+    for model in models.discover():
+        node = graph.get(dg.AssetKey([model.layer, model.name]))
+        assert node.group_name == model.layer
+        assert {".".join(key.path) for key in node.parent_keys} == set(model.depends_on)
+        schema = node.metadata["dagster/column_schema"]
+        assert [column.name for column in schema.columns] == list(model.twin.columns)
+        assert node.description
+
+
+def test_there_are_few_steps_one_job_a_schedule_and_a_sensor(definitions_of_an_empty_home: dg.Definitions) -> None:
+    job = definitions_of_an_empty_home.resolve_job_def(definitions.JOB)
+    assert len(list(job.graph.nodes)) <= 10
+    assert job.executor_def is dg.in_process_executor
+    assert [schedule.name for schedule in definitions_of_an_empty_home.schedules or []] == ["daily"]
+    assert [sensor.name for sensor in definitions_of_an_empty_home.sensors or []] == ["inbox"]
+
+
+def test_the_same_inbox_starts_one_run(home: Home) -> None:
+    defs = definitions.build_definitions(home)
+    sensor = defs.resolve_sensor_def("inbox") if hasattr(defs, "resolve_sensor_def") else defs.get_sensor_def("inbox")
+    with dg.DagsterInstance.ephemeral() as ephemeral:
+        first = sensor(dg.build_sensor_context(ephemeral))
+        assert len(first.run_requests) == 1
+        again = sensor(dg.build_sensor_context(ephemeral, cursor=first.cursor))
+        assert isinstance(again, dg.SkipReason)
+        (home.inbox / "people" / "more.csv").write_text(PEOPLE)
+        second = sensor(dg.build_sensor_context(ephemeral, cursor=first.cursor))
+    assert second.run_requests[0].run_key != first.run_requests[0].run_key
+
+
+def test_a_run_publishes_and_is_recorded_without_personal_values(
+    home: Home, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    told: list[str] = []
+    result = run.run_pipeline(home, progress=told.append, verbose=True)
+    assert result.publication.generation == 1
+    assert result.check_count > 50
+    assert any("reference" in line for line in told)
+    assert "dagster" not in "".join(capfd.readouterr()).lower()
+    steward = home.published / "current" / "steward.duckdb"
+    with duckdb.connect(str(steward), read_only=True) as con:
+        assert con.execute("select count(*) from mart.traveller").fetchall() == [(1,)]
+    assert not list(home.warehouse.glob("build-*"))
+    instance.prepare(home)
+    with dg.DagsterInstance.get() as recorded:
+        (record,) = recorded.get_run_records()
+        assert record.dagster_run.status == dg.DagsterRunStatus.SUCCESS
+        events = recorded.all_logs(record.dagster_run.run_id)
+    assert PERSON not in repr(events)
+    assert "quux" not in repr(events).lower()
+    _a_failing_gate_keeps_the_publication(home, monkeypatch, capfd)
+
+
+def _a_failing_gate_keeps_the_publication(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = (home.published / "current").resolve()
+    check = SqlCheck("nobody_travels", "Nobody is there", "blocking", "select 1 from mart.traveller", "mart.traveller")
+    monkeypatch.setattr(validation, "sql_checks", lambda: [check])
+    with pytest.raises(validation.BlockingCheckFailed, match=r"nobody_travels.* 1 row.*stays in force"):
+        run.run_pipeline(home)
+    assert (home.published / "current").resolve() == before
+    assert "Traceback" not in "".join(capfd.readouterr())
+
+
+def test_a_failing_step_raises_its_own_sentence(
+    home: Home, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    def fail(self: run.Run) -> None:
+        raise MusterError("The inbox is on fire; put it out and run again.")
+
+    monkeypatch.setattr(run.Run, "_land", fail)
+    with pytest.raises(MusterError, match="on fire"):
+        run.run_pipeline(home)
+    assert capfd.readouterr().err == ""
+    assert not (home.published / "current").exists()
+
+
+def test_run_configuration_chooses_the_instants_and_nothing_else(home: Home) -> None:
+    job = definitions.build_definitions(home).resolve_job_def(definitions.JOB)
+    good = {"resources": {"muster": {"config": {"as_of": "2026-11-16", "known_at": "2026-11-16T09:00:00Z"}}}}
+    assert dg.validate_run_config(job, good)
+    with pytest.raises(dg.DagsterInvalidConfigError):
+        dg.validate_run_config(job, {"resources": {"muster": {"config": {"home": "/elsewhere"}}}})
+
+
+def test_an_instant_is_utc_unless_it_says_otherwise() -> None:
+    assert run.parse_instant("2026-11-16", "as_of").isoformat() == "2026-11-16T00:00:00+00:00"
+    assert run.parse_instant("2026-11-16T09:00:00+05:00", "as_of").isoformat() == "2026-11-16T04:00:00+00:00"
+    with pytest.raises(MusterError, match="as_of is no instant"):
+        run.parse_instant("yesterday", "as_of")
+
+
+def test_the_record_of_old_runs_is_bounded(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instance, "KEPT_RUNS", 1)
+    monkeypatch.setattr(run.Run, "_land", lambda self: (_ for _ in ()).throw(MusterError("No.")))
+    for _ in range(2):
+        with pytest.raises(MusterError):
+            run.run_pipeline(home)
+    with dg.DagsterInstance.get() as recorded:
+        assert len(recorded.get_run_records()) == 1
