@@ -2,6 +2,7 @@
 -- Rules: S2 (status: cancelled, confirmed, possible), S3 (carrier and number in one spelling), F1 (evidence names the record).
 -- A rented car counts as a presence where it was taken; an expense as a presence on its date, unless its type
 -- (a ticket, a fee) is bought from anywhere. ARNK only says that a stretch was not booked.
+-- Three capitals in a flight are an airport's code: FRA is Frankfurt there, and France only elsewhere.
 -- identity_text joins what names the traveller; a segment that names nobody carries its trip instead.
 -- segment_key packs file, record and repetition, so that it needs no sort and leads back to the bytes.
 with registrations as (
@@ -50,12 +51,14 @@ registered as (
         segment_number,
         from_place as from_text,
         cast(null as varchar) as from_country_hint,
-        'text' as from_kind,
+        case when segment_type = 'flight' and regexp_matches(trim(from_place), '^[A-Z]{3}$') then 'iata' else 'text' end
+            as from_kind,
         case when segment_type in ('lodging', 'presence') then coalesce(to_place, from_place) else to_place end
             as to_text,
         cast(null as varchar) as to_country_hint,
         cast(null as varchar) as to_region_hint,
-        'text' as to_kind,
+        case when segment_type = 'flight' and regexp_matches(trim(to_place), '^[A-Z]{3}$') then 'iata' else 'text' end
+            as to_kind,
         starts_local,
         coalesce(starts_local_has_time, false) as starts_has_time,
         ends_local,
