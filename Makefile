@@ -10,7 +10,7 @@ SOURCES := pipelines dashboards tests
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(if $(shell $(name) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo serve test check lint format dagster clean
+.PHONY: help run demo serve test check lint format dagster screenshots clean
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -47,6 +47,9 @@ format: $(VENV)/.stamp ## mend what ruff and sqlfluff can mend
 
 dagster: $(VENV)/.stamp ## Dagster's own pages on this machine alone: assets, checks, schedule, sensor
 	@exec $(BIN)/python -m pipelines.instance --home "$(HOME_DIR)" --port $${PORT:-3000}
+
+screenshots: $(VENV)/.stamp ## pictures of every page of the dashboard into screenshots/
+	@MUSTER_HOME="$(HOME_DIR)" $(BIN)/python -m tests.dashboards.screenshots
 
 clean: ## remove the environment and caches; never a home
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis muster.egg-info

@@ -101,4 +101,8 @@ def settle(page: Any) -> None:
     page.wait_for_timeout(600)
     if page.locator("[data-testid=stPlotlyChart]").count():
         page.wait_for_selector(".geolayer path", state="attached", timeout=30_000)
-        page.wait_for_timeout(600)
+        before, count = -1, 0
+        while before != count:
+            before = count
+            page.wait_for_timeout(800)
+            count = page.locator(".geolayer path").count()
