@@ -12,6 +12,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 from pipelines.errors import MusterError
@@ -19,6 +20,8 @@ from pipelines.settings import PROJECT, Home, default_home
 
 KEPT_RUNS = 50
 """Runs whose record is kept; older ones are forgotten after each run from the command line."""
+
+_PATIENCE_SECONDS = 5.0
 
 
 def prepare(home: Home) -> Path:
@@ -55,9 +58,30 @@ def serve(home: Home, port: int) -> int:
     command = [executable, "dev", "-m", "pipelines.definitions", "-d", str(PROJECT), "-h", "127.0.0.1"]
     command += ["-p", str(port)]
     process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)  # noqa: S603
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: os.killpg(process.pid, signal.SIGTERM))
-    return process.wait()
+    asked_to_stop = False
+
+    def stop(number: int, frame: object) -> None:
+        nonlocal asked_to_stop
+        asked_to_stop = True
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, stop)
+    while process.poll() is None and not asked_to_stop:
+        time.sleep(0.2)
+    _end_group(process)
+    return 0 if asked_to_stop else process.returncode
+
+
+def _end_group(process: subprocess.Popen[bytes]) -> None:
+    """Ask every process of the group to end, and end those that have not after some seconds."""
+    for number, patience in ((signal.SIGINT, _PATIENCE_SECONDS), (signal.SIGKILL, 1.0)):
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+        deadline = time.monotonic() + patience
+        while process.poll() is None and time.monotonic() < deadline:
+            time.sleep(0.1)
 
 
 def main() -> None:
