@@ -18,6 +18,7 @@ def test_now_shows_figures_map_and_lists_and_asks_nobody_else(chromium: Any, add
     page = browser.open_page(chromium, address, width, requests)
     assert page.locator(".m-card-figure").all_inner_texts() == ["7", "11", "3", "2", "2", "3"]
     assert page.locator(".m-people tbody tr").count() == 18 + 3 + 1 + 2 + 1
+    page.wait_for_selector(".choroplethlayer path", state="attached", timeout=30_000)
     assert page.locator(".choroplethlayer path").count() >= 5, "no country is shaded"
     assert page.locator(".scattergeo path.point").count() >= 10, "no place is marked"
     land = page.locator(".layer.land path").first.bounding_box()
