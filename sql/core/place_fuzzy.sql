@@ -1,8 +1,8 @@
 -- Grain: one row per part of a text that names nothing there, and the city that it most likely misspells.
 -- Rules: P1 (no guess is silent: these are 'fuzzy', with a score, until an alias confirms them).
 -- Why: only where the text or the feed says in which country or region to look, and only for one wrong, missing,
--- swapped or added letter (two in nine letters or more). Candidates share the first three letters or the last three,
--- which keeps the search small.
+-- swapped or added letter (two in nine letters or more). Candidates share the first three letters, or the first and the
+-- last three, which keeps the search small.
 with
 
 place_text as (
@@ -48,7 +48,7 @@ gazetteer_name as (
         parent_region_code,
         population,
         left(name_key, 3) as name_start,
-        right(name_key, 3) as name_end
+        left(name_key, 1) || right(name_key, 3) as name_end
     from reference.gazetteer_name
     where
         place_type = 'city'
@@ -187,7 +187,7 @@ near_end as (
     inner join gazetteer_name
         on
             word.country_code = gazetteer_name.country_code
-            and right(word.span_key, 3) = gazetteer_name.name_end
+            and left(word.span_key, 1) || right(word.span_key, 3) = gazetteer_name.name_end
             and length(gazetteer_name.name_key) between length(word.span_key) - 2 and length(word.span_key) + 2
     where
         word.region_code is null
