@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -52,23 +53,33 @@ def _contracts(home: Home) -> str:
 
 
 def _permissions(home: Home) -> str:
-    """Folders and files of the home are for its owner alone; the inbox may be written by whoever delivers."""
-    open_paths = [path for path in _private_paths(home) if path.lstat().st_mode & 0o077 and not path.is_symlink()]
+    """What a home holds is for its owner alone; a group may deliver into the inbox."""
+    open_paths = [path for path in _paths(_private_folders(home), home) if _mode(path) & 0o077]
+    open_paths += [path for path in _paths([home.inbox], home) if _mode(path) & 0o007]
     if open_paths:
-        shown = ", ".join(str(path.relative_to(home.root)) or "." for path in open_paths[:_SHOWN_PATHS])
+        shown = ", ".join(str(path.relative_to(home.root)) for path in open_paths[:_SHOWN_PATHS])
         more = f" and {len(open_paths) - _SHOWN_PATHS} more" if len(open_paths) > _SHOWN_PATHS else ""
-        raise MusterError(f"others may read {shown}{more}; run: chmod -R go= '{home.root}'")
+        folders = " ".join(sorted({f"'{home.root / path.relative_to(home.root).parts[0]}'" for path in open_paths}))
+        raise MusterError(f"others may read {shown}{more}; run: chmod -R go= {folders}")
     return "for the owner alone"
 
 
-def _private_paths(home: Home) -> Iterator[Path]:
-    yield home.root
-    for folder in (home.landing, home.warehouse, home.published, home.reports, home.decisions, home.logs):
+def _private_folders(home: Home) -> list[Path]:
+    return [home.landing, home.warehouse, home.published, home.reports, home.decisions, home.logs]
+
+
+def _paths(folders: list[Path], home: Home) -> Iterator[Path]:
+    for folder in folders:
         for parent, _, names in os.walk(folder):
             yield Path(parent)
             yield from (Path(parent, name) for name in names)
     if secret_path(home).exists():
         yield secret_path(home)
+
+
+def _mode(path: Path) -> int:
+    state = path.lstat()
+    return 0 if stat.S_ISLNK(state.st_mode) else stat.S_IMODE(state.st_mode)
 
 
 def _secret(home: Home) -> str:

@@ -5,20 +5,26 @@ with asked as (
     from mart.publication
 ),
 
+-- a provider that rates one level for everything is compared in both categories (R3)
+categories as (
+    select unnest(['security', 'medical']) as category
+),
+
 in_force as (
     select
-        place_id,
-        place_name,
-        category,
-        provider,
-        max(level) as level
-    from mart.rating_period
-    cross join asked
+        r.place_id,
+        r.place_name,
+        c.category,
+        r.provider,
+        max(r.level) as level
+    from mart.rating_period as r
+    inner join categories as c on r.category in (c.category, 'overall')
+    cross join asked as a
     where
-        level is not null
-        and valid_from <= asked_at
-        and (valid_to is null or valid_to > asked_at)
-    group by place_id, place_name, category, provider
+        r.level is not null
+        and r.valid_from <= a.asked_at
+        and (r.valid_to is null or r.valid_to > a.asked_at)
+    group by r.place_id, r.place_name, c.category, r.provider
 )
 
 select
