@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any
 
 import dagster as dg
+import sqlalchemy
 
 from pipelines import instance as dagster_instance
 from pipelines import models as sql_models
@@ -332,6 +333,8 @@ def execute(
     Raises the run's own MusterError, and BlockingCheckFailed where the gate was closed; Dagster's log stays silent.
     """
     dagster_instance.prepare(home.require().prepare())
+    if not sqlalchemy.event.contains(sqlalchemy.Engine, "connect", dagster_instance.save_without_waiting):
+        sqlalchemy.event.listen(sqlalchemy.Engine, "connect", dagster_instance.save_without_waiting)
     runs: list[pipeline.Run] = []
     job = build_definitions(home, progress=progress, on_run=runs.append).resolve_job_def(JOB)
     instants = {"as_of": as_of, "known_at": known_at}
