@@ -170,7 +170,7 @@ def hold_snapshots(con: duckdb.DuckDBPyConnection, home: Home, states: list[File
     key = _key_sql(states[0].contract)
     con.execute(
         "create or replace temp table snapshot_key as select distinct file_index::integer as position, "
-        f"hash({key}) as key_hash from read_parquet({_paths(states)})"
+        f"hash({key}) as key_hash from read_parquet({_paths(states)}) order by position"
     )
     sizes = dict(con.execute("select position, count(*) from snapshot_key group by position").fetchall())
     good: dict[str | None, int] = {}
