@@ -367,4 +367,5 @@ class Splitter:
         paired = np.append(chunk.view, np.uint8(0))[at + 1] == LF
         line = np.searchsorted(chunk.ends, at, side="right")
         result.crlf_records += int(lines.keep[line[paired]].sum())
-        return {number for number in _distinct(line[~paired]).tolist() if lines.keep[number]}
+        kept = np.flatnonzero(lines.keep)
+        return set(kept[np.searchsorted(kept, _distinct(line[~paired]))].tolist())
