@@ -1,4 +1,5 @@
--- Grain: one statement that a traveller is at a place for an interval, before statements are weighed (stay_piece).
+-- Grain: one statement that a traveller is at a place for an interval, before statements are weighed (stay_piece);
+-- records that say the very same are one statement.
 -- Rules: S4 (stops), S5 (gaps: both places; 24 hours before a first known departure), S6 (transit), S7 (open ends),
 -- S8 (en route), P4 (each candidate place of a text).
 -- precedence: 1 en route and transit, which others give way to; 2 candidates; 3 home, which gives way to all.
@@ -87,6 +88,7 @@ stop_claim as (
         case when k.is_transit then 1 else 2 end as precedence,
         case when not k.is_confirmed then 'possible' when k.is_transit then 'transit' else 'likely' end as presence,
         k.trip_key,
+        k.is_guessed,
         case when k.next_departure = 'same' then list_concat(k.evidence, k.next_evidence) else k.evidence end
             as evidence
     from stop_kind as k
@@ -104,6 +106,7 @@ stop_claim as (
         2 as precedence,
         case when k.is_confirmed then 'likely' else 'possible' end as presence,
         k.trip_key,
+        k.is_guessed,
         k.evidence
     from stop_kind as k
     cross join parameter as a
@@ -118,6 +121,7 @@ stop_claim as (
         2 as precedence,
         'overdue' as presence,
         k.trip_key,
+        k.is_guessed,
         k.evidence
     from stop_kind as k
     cross join parameter as a
@@ -134,6 +138,7 @@ gap_claim as (
         2 as precedence,
         case when is_home then 'possible' else 'likely' end as presence,
         next_trip_key as trip_key,
+        is_next_guessed as is_guessed,
         next_evidence as evidence
     from stops
     where next_departure = 'elsewhere' and not is_next_home
@@ -165,6 +170,7 @@ before_claim as (
         2 as precedence,
         'possible' as presence,
         m.trip_key,
+        m.is_from_guessed as is_guessed,
         m.evidence
     from movements as m
     inner join first_departure as d on m.traveller_key = d.traveller_key and m.starts_at = d.starts_at
@@ -182,6 +188,7 @@ route_claim as (
         case when is_confirmed then 1 else 2 end as precedence,
         case when is_confirmed then 'en_route' else 'possible' end as presence,
         trip_key,
+        is_to_guessed as is_guessed,
         evidence
     from movements
 ),
@@ -212,6 +219,7 @@ evidence_claim as (
             else 'confirmed'
         end as presence,
         s.trip_key,
+        s.to_place_status = 'fuzzy' as is_guessed,
         [s.evidence] as evidence
     from core.dated_interval as i
     inner join segments as s on i.segment_key = s.segment_key
@@ -227,6 +235,7 @@ whole_day_claim as (
         2 as precedence,
         'confirmed' as presence,
         s.trip_key,
+        k.is_guessed,
         [s.evidence] as evidence
     from stop_kind as k
     inner join segments as s on k.traveller_key = s.traveller_key
@@ -249,21 +258,41 @@ claims as (
     select * from evidence_claim
     union all
     select * from whole_day_claim
+),
+
+weighed as (
+    select
+        c.traveller_key,
+        c.place_key,
+        c.starts_at,
+        c.ends_at,
+        case when c.precedence = 2 and h.place_key is not null then 3 else c.precedence end as precedence,
+        case when h.place_key is not null and c.presence = 'overdue' then 'likely' else c.presence end as presence,
+        case c.presence
+            when 'confirmed' then 4 when 'likely' then 3 when 'overdue' then 2 when 'possible' then 1 else 4
+        end
+            as certainty,
+        h.place_key is not null as is_home,
+        l.main_trip_key as trip_key,
+        c.is_guessed,
+        c.evidence
+    from claims as c
+    inner join core.trip_link as l on c.trip_key = l.trip_key
+    left join home as h on c.traveller_key = h.traveller_key and c.place_key = h.place_key
+    where c.ends_at > c.starts_at
 )
 
 select
-    c.traveller_key,
-    c.place_key,
-    c.starts_at,
-    c.ends_at,
-    case when c.precedence = 2 and h.place_key is not null then 3 else c.precedence end as precedence,
-    case when h.place_key is not null and c.presence = 'overdue' then 'likely' else c.presence end as presence,
-    case c.presence when 'confirmed' then 4 when 'likely' then 3 when 'overdue' then 2 when 'possible' then 1 else 4 end
-        as certainty,
-    h.place_key is not null as is_home,
-    l.main_trip_key as trip_key,
-    c.evidence
-from claims as c
-inner join core.trip_link as l on c.trip_key = l.trip_key
-left join home as h on c.traveller_key = h.traveller_key and c.place_key = h.place_key
-where c.ends_at > c.starts_at
+    traveller_key,
+    place_key,
+    starts_at,
+    ends_at,
+    precedence,
+    presence,
+    certainty,
+    is_home,
+    max(trip_key) as trip_key,
+    bool_and(is_guessed) as is_guessed,
+    flatten(list(evidence)) as evidence
+from weighed
+group by traveller_key, place_key, starts_at, ends_at, precedence, presence, certainty, is_home

@@ -12,6 +12,7 @@ with claims as (
         certainty,
         is_home,
         trip_key,
+        is_guessed,
         evidence
     from core.claim
 ),
@@ -50,5 +51,6 @@ select
     certainty,
     is_home,
     trip_key,
+    is_guessed,
     evidence
 from marked

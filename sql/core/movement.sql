@@ -37,6 +37,8 @@ select
     j.traveller_key,
     j.from_place_key,
     j.to_place_key,
+    coalesce(j.from_place_status = 'fuzzy', false) as is_from_guessed,
+    j.to_place_status = 'fuzzy' as is_to_guessed,
     j.to_candidate_count,
     j.segment_key,
     j.starts_at,

@@ -34,6 +34,7 @@ joined as (
         max(ends_at) as ends_at,
         bool_or(is_home) as is_home,
         max(trip_key) as trip_key,
+        bool_and(is_guessed) as is_guessed,
         list_sort(list_distinct(flatten(list(evidence)))) as evidence
     from marked
     group by traveller_key, place_key, presence, candidate_count, run_number
@@ -50,5 +51,6 @@ select
     presence,
     candidate_count,
     is_home,
+    is_guessed,
     evidence
 from joined

@@ -56,6 +56,7 @@ members as (
         c.presence,
         c.is_home,
         c.trip_key,
+        c.is_guessed,
         c.evidence,
         min(c.precedence) over (partition by s.traveller_key, s.episode_number, s.starts_at) as first_precedence
     from slices as s
@@ -78,6 +79,7 @@ by_place as (
         max_by(presence, certainty) as presence,
         bool_or(is_home) as is_home,
         max(trip_key) as trip_key,
+        bool_and(is_guessed) as is_guessed,
         flatten(list(evidence)) as evidence
     from members
     where precedence = first_precedence
@@ -158,6 +160,7 @@ weighed as (
         case when i.certainty > s.certainty then i.presence else s.presence end as presence,
         s.is_home,
         greatest(s.trip_key, coalesce(i.trip_key, s.trip_key)) as trip_key,
+        s.is_guessed,
         case when i.place_key is null then s.evidence else list_concat(s.evidence, i.evidence) end as evidence,
         count(*) over (partition by s.traveller_key, s.episode_number, s.starts_at) as candidate_count
     from survivors as s
@@ -176,6 +179,7 @@ select
     cast(candidate_count as integer) as candidate_count,
     is_home,
     trip_key,
+    is_guessed,
     evidence
 from weighed
 union all
@@ -188,6 +192,7 @@ select
     1 as candidate_count,
     is_home,
     trip_key,
+    is_guessed,
     evidence
 from claims
 where claim_count = 1

@@ -8,12 +8,10 @@ places as (
     select * from core.place
 ),
 
-place_statuses as (
-    select
-        place_id,
-        min(place_status) as place_status
+historical as (
+    select distinct place_id
     from core.place_match
-    group by place_id
+    where place_status = 'historical'
 )
 
 select
@@ -32,7 +30,12 @@ select
     1.0 / s.candidate_count as weight,
     s.candidate_count,
     s.is_home,
-    coalesce(m.place_status, 'resolved') as place_status,
+    case
+        when g.place_type = 'unknown' then 'unknown'
+        when h.place_id is not null then 'historical'
+        when s.is_guessed then 'fuzzy'
+        else 'resolved'
+    end as place_status,
     g.precision,
     g.is_zone_assumed,
     g.timezone,
@@ -41,5 +44,5 @@ from pieces as s
 inner join core.pseudonym as p on s.traveller_key = p.traveller_key
 inner join core.trip_reference as t on s.trip_key = t.trip_key
 inner join places as g on s.place_key = g.place_key
-left join place_statuses as m on g.place_id = m.place_id
+left join historical as h on g.place_id = h.place_id
 order by s.stay_id
