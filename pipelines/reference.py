@@ -145,7 +145,7 @@ def _offsets(zone: zoneinfo.ZoneInfo) -> list[tuple[datetime, datetime, timedelt
     def offset_at(moment: datetime) -> timedelta:
         return (moment.replace(tzinfo=UTC).astimezone(zone).utcoffset()) or timedelta()
 
-    start, end = datetime(FIRST_YEAR, 1, 1), datetime(LAST_YEAR, 1, 1)  # noqa: DTZ001 naive UTC on purpose
+    start, end = datetime(FIRST_YEAR, 1, 1), datetime(LAST_YEAR, 1, 1)
     periods: list[tuple[datetime, datetime, timedelta]] = []
     since, offset, moment = start, offset_at(start), start
     while moment < end:

@@ -202,7 +202,8 @@ def test_invariants_hold_for_any_evidence(rows: list[dict[str, Any]]) -> None:
     assert con.execute("select count(*) from mart.stay where ends_at <= starts_at").fetchone() == (0,)
     assert con.execute(
         """select count(*) from mart.stay as a inner join mart.stay as b on a.traveller_id = b.traveller_id
-        and a.place_id = b.place_id and a.stay_id < b.stay_id and a.starts_at < coalesce(b.ends_at, timestamp '9999-01-01')
+        and a.place_id = b.place_id and a.stay_id < b.stay_id
+        and a.starts_at < coalesce(b.ends_at, timestamp '9999-01-01')
         and b.starts_at < coalesce(a.ends_at, timestamp '9999-01-01')"""
     ).fetchone() == (0,), "pieces of one traveller and place never overlap"
     for check in ("weeks_sum_to_stays", "each_week_sums_to_stays", "exposure_partitions_stays", "nobody_is_dropped"):
