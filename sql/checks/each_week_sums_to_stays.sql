@@ -27,5 +27,6 @@ select
     c.person_days
 from clipped as s
 full outer join counted as c on s.week_start_date = c.week_start_date
-where abs(coalesce(cast(s.parts as double) / 2520.0 / 86400000000.0, 0) - coalesce(c.person_days, 0)) > 0.000001
+where
+    abs(coalesce(cast(s.parts as double) / 2520.0 / 86400000000.0, 0) - coalesce(c.person_days, 0)) > 0.000001
     or abs(coalesce(c.parted_days, 0) - coalesce(c.person_days, 0)) > 0.000001

@@ -42,6 +42,7 @@ select
 from of_stays as s
 cross join of_exposure as e
 cross join of_weeks as w
-where s.parts is distinct from e.parts
+where
+    s.parts is distinct from e.parts
     or abs(coalesce(cast(s.parts as double) / 2520.0 / 86400000000.0, 0) - coalesce(w.person_days, 0)) > 0.000001
     * greatest(1.0, coalesce(w.person_days, 0) / 1000000.0)

@@ -102,8 +102,10 @@ measured as (
         (epoch_us(c.ends_at) - epoch_us(c.starts_at)) * (2520 // c.candidate_count) as parts,
         greatest(epoch_us(least(c.ends_at, a.as_of)) - epoch_us(c.starts_at), 0) * (2520 // c.candidate_count)
             as actual_parts,
-        (epoch_us(c.ends_at) + cast(coalesce(ze.utc_offset_seconds, 0) as bigint) * 1000000 - 10800000001) // 86400000000
-        - (epoch_us(c.starts_at) + cast(coalesce(zs.utc_offset_seconds, 0) as bigint) * 1000000 - 10800000001) // 86400000000 as nights,
+        (epoch_us(c.ends_at) + cast(coalesce(ze.utc_offset_seconds, 0) as bigint) * 1000000 - 10800000001)
+        // 86400000000
+        - (epoch_us(c.starts_at) + cast(coalesce(zs.utc_offset_seconds, 0) as bigint) * 1000000 - 10800000001)
+        // 86400000000 as nights,
         case when r.since_at = c.starts_at and c.interval_starts_at = c.starts_at then 1 else 0 end as arrival
     from cells as c
     cross join parameter as a

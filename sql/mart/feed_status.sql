@@ -51,4 +51,4 @@ select
 from feeds as f
 full outer join counted as c on f.feed = c.feed
 cross join parameter as p
-order by 1
+order by feed

@@ -1,5 +1,6 @@
 -- Grain: segment of a registration, booking or expense report, as its feed states it, in local time.
--- Rules: S2 (status: cancelled, confirmed, possible), S3 (carrier and number in one spelling), F1 (evidence names the record).
+-- Rules: S2 (status: cancelled, confirmed, possible), S3 (carrier and number in one spelling), F1 (evidence names the
+-- record).
 -- A rented car counts as a presence where it was taken; an expense as a presence on its date, unless its type
 -- (a ticket, a fee) is bought from anywhere. ARNK only says that a stretch was not booked.
 -- Three capitals in a flight are an airport's code: FRA is Frankfurt there, and France only elsewhere.
