@@ -63,7 +63,7 @@ $(VENV)/.stamp: requirements.lock pyproject.toml
 		echo "Muster needs Python 3.11 or newer; python3 here is $$(python3 --version 2>/dev/null || echo missing). Install one, or name it: make PYTHON=/path/to/python3" >&2; \
 		exit 1; \
 	fi
-	@echo "Making the environment in $(VENV) with $$($(PYTHON) --version) …"
+	@echo "Making the environment in $(VENV) with $$($(PYTHON) --version): a minute or two …"
 	@if [ ! -x $(BIN)/python ] || ! $(BIN)/python -c '' 2>/dev/null; then \
 		rm -rf $(VENV) && $(PYTHON) -m venv $(VENV) || { \
 			echo "Python's venv module is missing; install it (Debian and Ubuntu: apt-get install python3-venv)." >&2; exit 1; }; \

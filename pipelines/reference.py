@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import zoneinfo
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
@@ -23,10 +24,18 @@ FIRST_YEAR, LAST_YEAR = 1990, 2061
 _STEP = timedelta(days=7)
 
 
-def load(con: duckdb.DuckDBPyConnection, home: Home, settings: Settings, as_of: datetime, known_at: datetime) -> None:
+def load(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    settings: Settings,
+    as_of: datetime,
+    known_at: datetime,
+    progress: Callable[[str], None] | None = None,
+) -> None:
     """Make ``reference.*`` in the build file.
 
     ``as_of`` and ``known_at`` are aware instants; they become naive UTC timestamps, as all ``_at`` columns are.
+    ``progress`` is told of the gazetteer being built, which happens once and takes half a minute.
     """
     _load_parameter(con, settings, as_of, known_at)
     _load_lists(con)
@@ -34,7 +43,7 @@ def load(con: duckdb.DuckDBPyConnection, home: Home, settings: Settings, as_of: 
         "create or replace table reference.zone_transition as select * from read_parquet(?)",
         [str(ensure_zone_transitions())],
     )
-    places.load_reference(con, home)
+    places.load_reference(con, home, progress)
 
 
 def naive_utc(moment: datetime) -> datetime:

@@ -204,7 +204,7 @@ class Run:
         from pipelines import reference
 
         self.tell("Loading places, time zones and rating scales …")
-        reference.load(self.con, self.home, self.settings, self.as_of, self.known_at)
+        reference.load(self.con, self.home, self.settings, self.as_of, self.known_at, self.tell)
 
     @functools.cached_property
     def models(self) -> list[Model]:

@@ -56,9 +56,10 @@ def _aware(text: str | None, timezone: str, option: str) -> datetime.datetime | 
 def _execute(
     home: Home, zone: str, as_of: datetime.datetime | None, known_at: datetime.datetime | None, verbose: bool
 ) -> None:
-    from pipelines.run import run_pipeline, timing_lines
-
     with _Watch() as watch:
+        watch.tell("Starting …")
+        from pipelines.run import run_pipeline, timing_lines
+
         result = run_pipeline(home, as_of, known_at, watch.tell)
     if verbose:
         for line in timing_lines(result.timings):

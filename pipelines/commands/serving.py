@@ -41,6 +41,9 @@ def flags(port: int) -> list[str]:
         "browser.serverAddress": ADDRESS,
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
+        # The address is printed once, by us; a warning of the server is still shown.
+        "logger.hideWelcomeMessage": "true",
+        "logger.level": "warning",
     }
     return [f"--{name}={value}" for name, value in settings.items()]
 
