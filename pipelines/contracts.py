@@ -18,6 +18,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.errors import MusterError
+from pipelines.feeds.registry import FORMATS
 from pipelines.settings import SQL, Home, Settings, describe_validation, load_yaml
 
 SHIPPED = SQL / "land"
@@ -176,7 +177,7 @@ class Contract(_Strict):
     updated_at: str | None = Field(None, description="column that orders versions before receipt does")
     rhythm_days: float = Field(gt=0)
     optional: bool = False
-    format: Literal["csv"] = "csv"
+    format: str = Field("csv", description="csv, or a named reader of pipelines.feeds")
     encoding: str = "utf-8"
     delimiter: str = Field(",", min_length=1, max_length=1)
     decimal_separator: Literal[".", ","] = "."
@@ -197,6 +198,13 @@ class Contract(_Strict):
     def _is_name(cls, value: str) -> str:
         if not _NAME.match(value):
             raise ValueError(f"'{value}' must be lower-case letters, digits and underscores")
+        return value
+
+    @field_validator("format")
+    @classmethod
+    def _format_exists(cls, value: str) -> str:
+        if value != "csv" and value not in FORMATS:
+            raise ValueError(f"'{value}' is no format; write one of {', '.join(['csv', *FORMATS])}")
         return value
 
     @field_validator("encoding")
@@ -264,7 +272,8 @@ class Contract(_Strict):
         document = self.model_dump(mode="json", exclude=ignored)
         if isinstance(self.received_at, str):
             document["received_at"] = None
-        text = json.dumps([PARSER_VERSION, document], sort_keys=True)
+        version = [PARSER_VERSION, *([FORMATS[self.format].version] if self.format != "csv" else [])]
+        text = json.dumps([*version, document], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:12]
 
     def is_required(self, name: str) -> bool:
@@ -402,7 +411,10 @@ def shipped_contracts() -> dict[str, Contract]:
 
 def table_contracts(contracts: dict[str, Contract]) -> dict[str, Contract]:
     """One contract for each table of schema ``land``: the shipped one, else the first of a home that fills it."""
-    tables = {contract.table: contract for contract in shipped_contracts().values()}
+    shipped = shipped_contracts().values()
+    tables = {contract.table: contract for contract in shipped if contract.table == contract.feed}
+    for contract in shipped:
+        tables.setdefault(contract.table, contract)
     for contract in contracts.values():
         tables.setdefault(contract.table, contract)
     return tables

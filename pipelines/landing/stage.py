@@ -170,7 +170,7 @@ def finish(
         worst = max(reasons, key=lambda each: each["counts"])["values"]
         message = f"none of its {count} records could be loaded, mostly because {worst}"
     if rejected is not None:
-        _write_table(rejected, staged.rejected)
+        write_table(rejected, staged.rejected)
     return staged.write(
         Account(
             sha256=staged.landed.sha256,
@@ -188,7 +188,8 @@ def finish(
     )
 
 
-def _write_table(table: pa.Table, target: Path) -> None:
+def write_table(table: pa.Table, target: Path) -> None:
+    """Write a Parquet file beside a landed one; a reader sees all of it or nothing."""
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
     pq.write_table(table, temporary)
     temporary.replace(target)
@@ -304,7 +305,7 @@ class Groups:
         typed = typed.set_column(position, "record_number", pa.array(own if numbers is None else numbers[own - 1]))
         failed = typed.filter(pc.is_valid(typed.column("reason"))).select(["record_number", "reason", "key_text"])
         good = typed.filter(pc.is_null(typed.column("reason")))
-        _write_table(good, staged.rows)
+        write_table(good, staged.rows)
         failures = {number: (reason, key) for number, reason, key in zip(*failed.to_pydict().values(), strict=True)}
         newest = pc.max(good.column("received_at")).as_py()
         return finish(staged, prepared, good.num_rows, rejected_table(prepared, failures), newest)
@@ -324,6 +325,8 @@ def stage_files(home: Home, contracts: dict[str, Contract], progress: Progress |
 
     Raises MusterError where a landed file was changed or the disk is full; what was staged before stays.
     """
+    from pipelines.landing.documents import Documents
+
     clean_store(home)
     waiting = [
         staged
@@ -336,12 +339,19 @@ def stage_files(home: Home, contracts: dict[str, Contract], progress: Progress |
         work.mkdir(mode=0o700, parents=True)
         con = staging_connection(work)
         groups = Groups(con, home, work)
+        documents = {
+            contract.feed: Documents(con, home, contract) for contract in contracts.values() if contract.format != "csv"
+        }
         for done, staged in enumerate(waiting):
             is_small = staged.landed.byte_count <= SMALL_BYTES
             if progress and (done % 50 == 0 or not is_small):
                 progress("reading files", done, len(waiting))
-            accounts += groups.add(staged) if is_small else [stage_one(con, home, staged, work)]
+            if staged.contract.format != "csv":
+                accounts += documents[staged.contract.feed].add(staged)
+            else:
+                accounts += groups.add(staged) if is_small else [stage_one(con, home, staged, work)]
         accounts += groups.flush()
+        accounts += [account for waiting in documents.values() for account in waiting.flush()]
         con.close()
     except OSError as error:
         raise MusterError(
