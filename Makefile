@@ -38,7 +38,7 @@ lint: $(VENV)/.stamp ## ruff, mypy and sqlfluff
 	$(BIN)/ruff check $(SOURCES)
 	$(BIN)/ruff format --check $(SOURCES)
 	$(BIN)/mypy
-	$(BIN)/sqlfluff lint --processes 2 --disable-progress-bar --nocolor sql
+	PYTHONWARNINGS=ignore::UserWarning $(BIN)/sqlfluff lint --processes 2 --disable-progress-bar --nocolor sql
 
 format: $(VENV)/.stamp ## mend what ruff and sqlfluff can mend
 	$(BIN)/ruff check --fix $(SOURCES)

@@ -241,12 +241,13 @@ def _fail(message: str, code: int) -> int:
 
 def _usage(error: Exception, arguments: list[str]) -> str:
     """The message of typer for wrong use, and where to read what is right."""
-    message = error.format_message().rstrip(".")  # type: ignore[attr-defined]
+    message = error.format_message().rstrip(".?")  # type: ignore[attr-defined]
     if type(error).__name__ == "NoArgsIsHelpError":
         return message
     known = {info.name or info.callback.__name__ for info in app.registered_commands if info.callback}
     command = next((f" {word}" for word in arguments if word in known), "")
-    return f"{message}. 'muster{command} --help' shows how."
+    end = "?" if "Did you mean" in message else "."
+    return f"{message}{end} 'muster{command} --help' shows how."
 
 
 def _describe(error: Exception) -> str:

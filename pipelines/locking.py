@@ -12,18 +12,21 @@ from pipelines.errors import MusterError
 from pipelines.settings import Home
 
 DEFAULT_WAIT_SECONDS = 60.0
+"""How long a second run waits for the first; ``MUSTER_WAIT_SECONDS`` sets another time."""
 _POLL_SECONDS = 0.1
 
 
 @contextlib.contextmanager
 def run_lock(
-    home: Home, wait_seconds: float = DEFAULT_WAIT_SECONDS, on_wait: Callable[[str], None] | None = None
+    home: Home, wait_seconds: float | None = None, on_wait: Callable[[str], None] | None = None
 ) -> Iterator[None]:
     """Hold the home's run lock (``warehouse/lock``) for the length of the block.
 
-    A second run waits up to ``wait_seconds``, telling ``on_wait`` once, and then raises MusterError. The file
-    stays; only the lock on it counts, so a crashed run never blocks the next one. Not re-entrant.
+    A second run waits up to ``wait_seconds`` (None: ``MUSTER_WAIT_SECONDS``, else a minute), telling ``on_wait``
+    once, and then raises MusterError. The file stays; only the lock on it counts, so a crashed run never blocks the
+    next one. Not re-entrant.
     """
+    wait_seconds = _wait_seconds() if wait_seconds is None else wait_seconds
     path = home.warehouse / "lock"
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -37,6 +40,14 @@ def run_lock(
         yield
     finally:
         os.close(descriptor)
+
+
+def _wait_seconds() -> float:
+    text = os.environ.get("MUSTER_WAIT_SECONDS", "")
+    try:
+        return float(text) if text else DEFAULT_WAIT_SECONDS
+    except ValueError:
+        raise MusterError(f"MUSTER_WAIT_SECONDS is '{text}'; write a number of seconds, such as 5.") from None
 
 
 def _acquire(descriptor: int, home: Home, wait_seconds: float, on_wait: Callable[[str], None] | None) -> None:

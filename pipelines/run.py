@@ -194,6 +194,8 @@ class Run:
         self.tell("Landing new files …")
         with self._timed("land", "inbox"):
             landed = landing.land_inbox(self.home, self.contracts, self._count)
+        for notice in landing.inbox_notices(self.home):
+            self.tell(notice)
         self._state.landed_files = len(landed)
         with self._timed("land", "parse"):
             landing.stage_files(self.home, self.contracts, self._count)

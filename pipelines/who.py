@@ -59,9 +59,21 @@ class Question:
             raise UsageError("--min-level is a number from 1 (insignificant) to 5 (extreme).")
         if self.country_code is not None and not (len(self.country_code) == 2 and self.country_code.isalpha()):
             raise UsageError(f"--country is a two-letter ISO code such as KE, not '{self.country_code}'.")
+        if self.country_code is not None:
+            _require_country(self.country_code.upper())
         unknown = sorted(set(self.include) - set(INCLUDABLE))
         if unknown:
             raise UsageError(f"--include knows {', '.join(INCLUDABLE)}, not '{unknown[0]}'.")
+
+
+def _require_country(code: str) -> None:
+    """Raise UsageError for a code that no country has: an empty answer to it would read as nobody being there."""
+    import pycountry
+
+    if code == "XK" or pycountry.countries.get(alpha_2=code) is not None:
+        return
+    hint = {"UK": " The United Kingdom is GB.", "EL": " Greece is GR."}.get(code, "")
+    raise UsageError(f"There is no country '{code}' in ISO 3166-1.{hint}")
 
 
 @dataclasses.dataclass(frozen=True)

@@ -33,6 +33,8 @@ def show_feeds(home: Home, release: str | None, output_format: str) -> None:
     """
     if output_format not in FORMATS:
         raise UsageError(f"There is no format '{output_format}'; choose one of {', '.join(FORMATS)}.")
+    from pipelines.landing.store import inbox_notices
+
     home.require()
     if release is not None:
         from pipelines.landing.store import release as release_file
@@ -45,7 +47,7 @@ def show_feeds(home: Home, release: str | None, output_format: str) -> None:
     rows += [row for row in _landed(home) if (row[0], row[2]) not in known]
     if output_format == "table":
         rows = [(*row[:2], row[2][:_SHORT_SHA], *row[3:]) for row in rows]
-    print_rows(_COLUMNS, rows, output_format, notes=[*notes, *_account(rows)])
+    print_rows(_COLUMNS, rows, output_format, notes=[*notes, *inbox_notices(home), *_account(rows)])
 
 
 def _published(home: Home) -> tuple[list[tuple[Any, ...]], list[str]]:

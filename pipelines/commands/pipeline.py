@@ -73,8 +73,11 @@ def _summarise(result: RunResult, zone: str) -> None:
         f"Published generation {publication.generation} as of {instant_text(result.as_of.replace(tzinfo=None), zone)}, "
         f"{publication.byte_count / 1e6:,.1f} MB, in {result.seconds:.1f} s."
     )
-    warnings = [finding for finding in result.findings if finding.failing_rows]
-    print(f"{result.check_count} checks, {len(warnings)} findings. Ask 'muster who', 'muster feeds', 'muster serve'.")
+    findings = [finding for finding in result.findings if finding.failing_rows]
+    print(f"{result.check_count} checks, {len(findings)} findings{':' if findings else '.'}")
+    for finding in findings:
+        print(f"  {finding.message}")
+    print("Ask 'muster who', 'muster feeds', 'muster serve'.")
 
 
 class _Watch:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import resource
 import sys
 from pathlib import Path
@@ -79,13 +80,19 @@ def _answer(request: dict[str, Any]) -> dict[str, Any]:
         return {"error": "The query needs more memory than a query may use; ask for less at once."}
     except duckdb.Error as error:
         lines = [line for line in str(error).splitlines() if line.strip()]
-        return {"error": " ".join(lines[:1]) + _hint(lines)}
+        return {"error": _sentence(lines) + _hint(lines)}
     are_utc = [is_utc_column(name) for name in columns]
     return {
         "columns": columns,
         "rows": [list(map(plain, row, are_utc)) for row in rows[:row_limit]],
         "is_cut": len(rows) > row_limit,
     }
+
+
+def _sentence(lines: list[str]) -> str:
+    """DuckDB's first line without the name of its kind of error, ended as a sentence."""
+    text = re.sub(r"^[A-Z][\w-]*(?: [A-Z][\w-]*)* Error: ", "", lines[0] if lines else "the database gave no reason")
+    return f"The query cannot be answered: {text[:1].lower()}{text[1:].rstrip('.!')}."
 
 
 def _hint(lines: list[str]) -> str:
