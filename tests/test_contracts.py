@@ -27,6 +27,9 @@ def write(home: Home, text: str, name: str = "own.yml") -> None:
     (home.contracts / name).write_text(text)
 
 
+PROVIDERS = ("australia", "canada", "united_kingdom", "united_states")
+
+
 def test_the_shipped_contracts_have_the_canonical_modes_and_rhythms() -> None:
     found = {feed: (each.mode, each.rhythm_days, each.optional) for feed, each in shipped_contracts().items()}
     assert found == {
@@ -37,6 +40,8 @@ def test_the_shipped_contracts_have_the_canonical_modes_and_rhythms() -> None:
         "ratings": ("upsert", 7, False),
         "reviews": ("upsert", 31, True),
         "alerts": ("upsert", 1, True),
+        "itineraries": ("upsert", 31, True),
+        **{f"advice_{name}": ("snapshot", 2, True) for name in PROVIDERS},
     }
 
 

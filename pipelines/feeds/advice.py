@@ -1,8 +1,8 @@
 """What the readers of governments' travel advice share: texts, dates, and the codes that they publish.
 
-Every reader gives rows of the table ``ratings`` without ``valid_from``: a file is a full statement of what holds when it
-is received, ``published_at`` is what the provider says of its date. A level that is absent, null or of another type is
-given as it stands, so that it maps to nothing and is a fault; it is never read as low (F4).
+Every reader gives rows of the table ``ratings`` without ``valid_from``: a file is a full statement of what holds when
+it is received, ``published_at`` is what the provider says of its date. A level that is absent, null or of another type
+is given as it stands, so that it maps to nothing and is a fault; it is never read as low (F4).
 """
 
 from __future__ import annotations

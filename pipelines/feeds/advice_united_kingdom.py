@@ -1,7 +1,7 @@
 """The United Kingdom's travel advice: documents of the GOV.UK content API, one a country.
 
 A file holds them all: a JSON array, or what ``muster fetch`` wraps one in. The level is the list
-``details.alert_status``; an empty list means that nothing is advised against, an absent one means that nothing is known.
+``details.alert_status``: an empty list means that nothing is advised against, an absent one that nothing is known.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from email.utils import parsedate_to_datetime
 from typing import Any
-from xml.parsers import expat  # noqa: S407 a file with a document type or an entity is refused before
+from xml.parsers import expat
 
 from pipelines.feeds.advice import country_of_fips, instant_with_offset, row, words
 from pipelines.feeds.json_text import JsonText, gate

@@ -1,11 +1,12 @@
 -- Grain: rating provider, by precedence, with the instant after which its ratings count as stale.
--- Rules: R2 (provider_order, then by name), R4 (newest receipt plus the feed's rhythm).
+-- Rules: R2 (provider_order, then by name), R4 (newest receipt plus the feed's rhythm; a person's release is none).
 with ratings as (
     select
-        provider,
+        lower(trim(provider)) as provider,
         feed,
         received_at
-    from stage.rating
+    from land.ratings
+    where coalesce(change, '') <> 'released'
 ),
 
 feeds as (

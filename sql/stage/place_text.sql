@@ -15,9 +15,17 @@ with segments as (
 ratings as (
     select
         place,
-        place_type
+        place_type,
+        case when place_type in ('region', 'city') then country_code end as country_hint
     from stage.rating
     where place_type <> 'area'
+    union all
+    select
+        country_code as place,
+        'country' as place_type,
+        cast(null as varchar) as country_hint
+    from stage.rating
+    where country_code is not null and place_type = 'country'
 ),
 
 texts as (
@@ -37,7 +45,7 @@ texts as (
     union
     select distinct
         place as place_text,
-        cast(null as varchar) as country_hint,
+        country_hint,
         place_type as region_hint,
         'rating' as text_kind
     from ratings
