@@ -89,8 +89,10 @@ stop_claim as (
         case when not k.is_confirmed then 'possible' when k.is_transit then 'transit' else 'likely' end as presence,
         k.trip_key,
         k.is_guessed,
-        case when k.next_departure = 'same' then list_concat(k.evidence, k.next_evidence) else k.evidence end
-            as evidence
+        case
+            when k.next_departure = 'same' then list_concat(k.segment_keys, k.next_segment_keys) else k.segment_keys
+        end
+            as segment_keys
     from stop_kind as k
     inner join stop_candidate as c on k.movement_key = c.movement_key
     where k.known_ends_at > k.starts_at
@@ -107,7 +109,7 @@ stop_claim as (
         case when k.is_confirmed then 'likely' else 'possible' end as presence,
         k.trip_key,
         k.is_guessed,
-        k.evidence
+        k.segment_keys
     from stop_kind as k
     cross join parameter as a
     inner join stop_candidate as c on k.movement_key = c.movement_key
@@ -122,7 +124,7 @@ stop_claim as (
         'overdue' as presence,
         k.trip_key,
         k.is_guessed,
-        k.evidence
+        k.segment_keys
     from stop_kind as k
     cross join parameter as a
     inner join stop_candidate as c on k.movement_key = c.movement_key
@@ -139,7 +141,7 @@ gap_claim as (
         case when is_home then 'possible' else 'likely' end as presence,
         next_trip_key as trip_key,
         is_next_guessed as is_guessed,
-        next_evidence as evidence
+        next_segment_keys as segment_keys
     from stops
     where next_departure = 'elsewhere' and not is_next_home
 ),
@@ -171,7 +173,7 @@ before_claim as (
         'possible' as presence,
         m.trip_key,
         m.is_from_guessed as is_guessed,
-        m.evidence
+        m.segment_keys
     from movements as m
     inner join first_departure as d on m.traveller_key = d.traveller_key and m.starts_at = d.starts_at
     inner join first_arrival as a on m.traveller_key = a.traveller_key and m.starts_at < a.ends_at
@@ -189,7 +191,7 @@ route_claim as (
         case when is_confirmed then 'en_route' else 'possible' end as presence,
         trip_key,
         is_to_guessed as is_guessed,
-        evidence
+        segment_keys
     from movements
 ),
 
@@ -220,7 +222,7 @@ evidence_claim as (
         end as presence,
         s.trip_key,
         s.to_place_status = 'fuzzy' as is_guessed,
-        [s.evidence] as evidence
+        [s.segment_key] as segment_keys
     from core.dated_interval as i
     inner join segments as s on i.segment_key = s.segment_key
     inner join segment_place as p on s.segment_key = p.segment_key
@@ -236,7 +238,7 @@ whole_day_claim as (
         'confirmed' as presence,
         s.trip_key,
         k.is_guessed,
-        [s.evidence] as evidence
+        [s.segment_key] as segment_keys
     from stop_kind as k
     inner join segments as s on k.traveller_key = s.traveller_key
     inner join core.place_near as n on k.place_key = n.place_key and s.to_place_key = n.other_place_key
@@ -275,7 +277,7 @@ weighed as (
         h.place_key is not null as is_home,
         l.main_trip_key as trip_key,
         c.is_guessed,
-        c.evidence
+        c.segment_keys
     from claims as c
     inner join core.trip_link as l on c.trip_key = l.trip_key
     left join home as h on c.traveller_key = h.traveller_key and c.place_key = h.place_key
@@ -293,6 +295,6 @@ select
     is_home,
     max(trip_key) as trip_key,
     bool_and(is_guessed) as is_guessed,
-    flatten(list(evidence)) as evidence
+    flatten(list(segment_keys)) as segment_keys
 from weighed
 group by traveller_key, place_key, starts_at, ends_at, precedence, presence, certainty, is_home

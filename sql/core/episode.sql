@@ -13,7 +13,7 @@ with claims as (
         is_home,
         trip_key,
         is_guessed,
-        evidence
+        segment_keys
     from core.claim
 ),
 
@@ -52,5 +52,5 @@ select
     is_home,
     trip_key,
     is_guessed,
-    evidence
+    segment_keys
 from marked

@@ -26,7 +26,7 @@ united as (
         max(trip_key) as trip_key,
         max(segment_status = 'confirmed') as is_confirmed,
         count(distinct starts_at) > 1 or count(distinct ends_at) > 1 as has_disagreement,
-        list_sort(list(distinct evidence)) as evidence
+        list_sort(list(distinct segment_key)) as segment_keys
     from joined
     group by movement_key
 )
@@ -45,7 +45,7 @@ select
     j.ends_at,
     u.is_confirmed,
     u.has_disagreement,
-    u.evidence
+    u.segment_keys
 from joined as j
 inner join united as u on j.movement_key = u.movement_key
 where j.preference = 1

@@ -1,5 +1,6 @@
 -- Grain: stay piece: traveller x place x half-open interval of one presence and one number of candidates.
 -- Rules: S5 (cut only where the number of candidates or the presence changes). Adjacent slices that say the same join.
+-- Most slices have no such neighbour and pass as they are, which spares them the grouping of their evidence.
 with slices as (
     select * from core.stay_slice
 ),
@@ -7,24 +8,25 @@ with slices as (
 ordered as (
     select
         *,
-        lag(ends_at) over (
-            partition by traveller_key, place_key, presence, candidate_count order by starts_at
-        ) as before_ends_at
+        coalesce(lag(ends_at) over alike = starts_at, false) as follows_on,
+        coalesce(lead(starts_at) over alike = ends_at, false) as goes_on
     from slices
+    window alike as (partition by traveller_key, place_key, presence, candidate_count order by starts_at)
 ),
 
-marked as (
+numbered as (
     select
         *,
-        sum(case when before_ends_at = starts_at then 0 else 1 end) over (
+        sum(case when follows_on then 0 else 1 end) over (
             partition by traveller_key, place_key, presence, candidate_count
             order by starts_at
             rows between unbounded preceding and current row
         ) as run_number
     from ordered
+    where follows_on or goes_on
 ),
 
-joined as (
+pieces as (
     select
         traveller_key,
         place_key,
@@ -35,9 +37,23 @@ joined as (
         bool_or(is_home) as is_home,
         max(trip_key) as trip_key,
         bool_and(is_guessed) as is_guessed,
-        list_sort(list_distinct(flatten(list(evidence)))) as evidence
-    from marked
+        list_distinct(flatten(list(segment_keys))) as segment_keys
+    from numbered
     group by traveller_key, place_key, presence, candidate_count, run_number
+    union all
+    select
+        traveller_key,
+        place_key,
+        presence,
+        candidate_count,
+        starts_at,
+        ends_at,
+        is_home,
+        trip_key,
+        is_guessed,
+        segment_keys
+    from ordered
+    where not follows_on and not goes_on
 )
 
 select
@@ -52,5 +68,5 @@ select
     candidate_count,
     is_home,
     is_guessed,
-    evidence
-from joined
+    segment_keys
+from pieces

@@ -57,7 +57,7 @@ members as (
         c.is_home,
         c.trip_key,
         c.is_guessed,
-        c.evidence,
+        c.segment_keys,
         min(c.precedence) over (partition by s.traveller_key, s.episode_number, s.starts_at) as first_precedence
     from slices as s
     inner join claims as c
@@ -80,7 +80,7 @@ by_place as (
         bool_or(is_home) as is_home,
         max(trip_key) as trip_key,
         bool_and(is_guessed) as is_guessed,
-        flatten(list(evidence)) as evidence
+        flatten(list(segment_keys)) as segment_keys
     from members
     where precedence = first_precedence
     group by traveller_key, episode_number, starts_at, place_key
@@ -103,7 +103,7 @@ gives_way as (
         a.certainty,
         a.presence,
         a.trip_key,
-        a.evidence
+        a.segment_keys
     from counted as a
     inner join counted as b
         on
@@ -145,7 +145,7 @@ inherited as (
         max(certainty) as certainty,
         max_by(presence, certainty) as presence,
         max(trip_key) as trip_key,
-        flatten(list(evidence)) as evidence
+        flatten(list(segment_keys)) as segment_keys
     from gives_way
     group by traveller_key, episode_number, starts_at, better_place_key
 ),
@@ -161,7 +161,8 @@ weighed as (
         s.is_home,
         greatest(s.trip_key, coalesce(i.trip_key, s.trip_key)) as trip_key,
         s.is_guessed,
-        case when i.place_key is null then s.evidence else list_concat(s.evidence, i.evidence) end as evidence,
+        case when i.place_key is null then s.segment_keys else list_concat(s.segment_keys, i.segment_keys) end
+            as segment_keys,
         count(*) over (partition by s.traveller_key, s.episode_number, s.starts_at) as candidate_count
     from survivors as s
     left join inherited as i
@@ -180,7 +181,7 @@ select
     is_home,
     trip_key,
     is_guessed,
-    evidence
+    segment_keys
 from weighed
 union all
 select
@@ -193,6 +194,6 @@ select
     is_home,
     trip_key,
     is_guessed,
-    evidence
+    segment_keys
 from claims
 where claim_count = 1

@@ -41,10 +41,11 @@ segment_facts as (
 
 lost as (
     select distinct
-        key_text,
-        table_name
+        case table_name when 'registrations' then 'registration' when 'bookings' then 'booking' else 'expense' end
+            as source,
+        case when table_name = 'expenses' then split_part(key_text, '|', 1) else key_text end as lost_ref
     from land.rejected_record
-    where key_text is not null
+    where key_text is not null and table_name in ('registrations', 'bookings', 'expenses')
 ),
 
 sources as (
@@ -53,17 +54,13 @@ sources as (
         max(case when r.source = 'registration' then 1 else 0 end) as has_registration,
         max(case when r.source = 'booking' then 1 else 0 end) as has_booking,
         max(case when r.source = 'expense' then 1 else 0 end) as has_expense,
-        bool_or(x.key_text is not null) as has_lost
+        bool_or(x.lost_ref is not null) as has_lost
     from trip_references as r
     inner join links as l on r.trip_key = l.trip_key
     left join lost as x
         on
-            (r.source = 'registration' and x.table_name = 'registrations' and r.trip_ref = x.key_text)
-            or (r.source = 'booking' and x.table_name = 'bookings' and split_part(r.trip_ref, ':', 2) = x.key_text)
-            or (
-                r.source = 'expense' and x.table_name = 'expenses'
-                and substr(r.trip_ref, 9) = split_part(x.key_text, '|', 1)
-            )
+            r.source = x.source
+            and case r.source when 'registration' then r.trip_ref else split_part(r.trip_ref, ':', 2) end = x.lost_ref
     group by l.main_trip_key
 )
 

@@ -4,6 +4,22 @@ with pieces as (
     select * from core.stay_piece
 ),
 
+said as (
+    select
+        stay_id,
+        unnest(segment_keys) as segment_key
+    from pieces
+),
+
+evidence as (
+    select
+        s.stay_id,
+        list_sort(list(distinct g.evidence)) as evidence
+    from said as s
+    inner join core.segment as g on s.segment_key = g.segment_key
+    group by s.stay_id
+),
+
 places as (
     select * from core.place
 ),
@@ -39,8 +55,9 @@ select
     g.precision,
     g.is_zone_assumed,
     g.timezone,
-    s.evidence
+    e.evidence
 from pieces as s
+inner join evidence as e on s.stay_id = e.stay_id
 inner join core.pseudonym as p on s.traveller_key = p.traveller_key
 inner join core.trip_reference as t on s.trip_key = t.trip_key
 inner join places as g on s.place_key = g.place_key
