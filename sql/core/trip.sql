@@ -1,6 +1,6 @@
 -- Grain: trip: a registration, or a booking or expense report that shares no segment with one.
 -- Rules: S3 and section 9 (what shares a segment with a registration belongs to it), F1 (a lost segment makes a trip
--- incomplete), S2 (cancelled trips are kept and do not count).
+-- incomplete), S2 (cancelled trips are kept and do not count; a forwarded one may have lost but one leg).
 with trip_references as (
     select * from core.trip_reference
 ),
@@ -12,8 +12,12 @@ links as (
 registrations as (
     select
         trip_id,
-        max(registered_at) as registered_at,
-        max(trip_status) as trip_status,
+        min(coalesce(registered_at, received_at)) as registered_at,
+        case
+            when bool_or(coalesce(trip_status, 'active') = 'active') then 'active'
+            when bool_or(trip_status = 'tentative') then 'tentative'
+            else 'cancelled'
+        end as trip_status,
         max(channel) as channel,
         max(purpose) as purpose,
         bool_or(travels_with_students) as travels_with_students,
@@ -70,7 +74,7 @@ select
     r.traveller_key,
     r.source,
     case
-        when g.trip_id is not null then coalesce(g.trip_status, 'active')
+        when g.trip_id is not null then g.trip_status
         when not f.has_active then 'cancelled'
         when not f.has_confirmed then 'tentative'
         else 'active'
