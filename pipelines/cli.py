@@ -162,6 +162,29 @@ def feeds(
     accounts.show_feeds(_home(home), release, output_format)
 
 
+fetch_app = typer.Typer(no_args_is_help=True, help="Download public data into the inbox.")
+app.add_typer(fetch_app, name="fetch")
+
+
+@fetch_app.command("ratings")
+def fetch_ratings(
+    provider: Annotated[
+        str,
+        typer.Option("--provider", metavar="P", help="canada, united_kingdom, united_states, australia or all"),
+    ],
+    home: HomeOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Download governments' current travel advice.
+
+    This is the only outside request that Muster makes; nothing of the home is sent. An answer that is cut short, is a
+    web page or names too few countries is refused, and the last good copy stays in force.
+    """
+    from pipelines.commands import fetching
+
+    fetching.fetch_ratings(_home(home), provider)
+
+
 @app.command()
 def generate(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="an empty or new folder")],
@@ -245,6 +268,7 @@ def _usage(error: Exception, arguments: list[str]) -> str:
     if type(error).__name__ == "NoArgsIsHelpError":
         return message
     known = {info.name or info.callback.__name__ for info in app.registered_commands if info.callback}
+    known |= {str(group.name) for group in app.registered_groups}
     command = next((f" {word}" for word in arguments if word in known), "")
     end = "?" if "Did you mean" in message else "."
     return f"{message}{end} 'muster{command} --help' shows how."
