@@ -84,6 +84,7 @@ _LISTS = {
     ),
     "expense_type": ("expense_types.csv", "expense_type varchar, places_traveller boolean, note varchar"),
     "booking_status": ("booking_statuses.csv", "status_code varchar, segment_status varchar, note varchar"),
+    "nickname": ("nicknames.csv", "nickname varchar, given_name varchar"),
 }
 """Closed lists kept as files: table in schema reference -> file in data/reference, column types."""
 

@@ -1,10 +1,12 @@
 -- Grain: person: everybody of the roster, and everybody whom a feed names and the roster does not.
 -- Rules: S9 (blank home means the office's country, unknown people have none), S10 (unknown people are still people).
 -- traveller_key is dense and follows identity_key, so that it is the same for the same landed files.
+-- identity_reason lists every way in which feeds led to the person.
 with identity as (
-    select
+    select distinct
         identity_key,
-        identity_status
+        identity_status,
+        identity_reason
     from core.identity
 ),
 
@@ -16,30 +18,36 @@ parameter as (
     select office_country_code from reference.parameter
 ),
 
-everybody as (
-    select
-        concat('person:', person_id) as identity_key,
-        'matched' as identity_status
-    from people
-    union
+told as (
     select
         identity_key,
-        identity_status
+        min(identity_status) as identity_status,
+        array_to_string(list_sort(list(distinct identity_reason)), '; ') as identity_reason
     from identity
+    group by identity_key
 ),
 
 one_each as (
     select
         identity_key,
-        min(identity_status) as identity_status
-    from everybody
-    group by identity_key
+        identity_status,
+        identity_reason
+    from told
+    union all
+    select
+        concat('person:', p.person_id) as identity_key,
+        'matched' as identity_status,
+        'on the roster; no feed names the person' as identity_reason
+    from people as p
+    left join told as t on t.identity_key = concat('person:', p.person_id)
+    where t.identity_key is null
 )
 
 select
     cast(row_number() over (order by o.identity_key) as integer) as traveller_key,
     o.identity_key,
     o.identity_status,
+    o.identity_reason,
     p.person_id,
     p.affiliation,
     p.school,

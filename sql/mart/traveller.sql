@@ -26,6 +26,7 @@ select
     t.department,
     t.home_country_code,
     t.identity_status,
+    t.identity_reason,
     t.is_on_roster,
     c.mobile_phone is not null as has_phone,
     c.email is not null as has_email

@@ -1,7 +1,7 @@
 -- Grain: person of the roster, people who left included.
 -- Rules: S9 (home country), S10 (who left stays resolvable).
 -- A roster may name a person several times, in one file or in several feeds: the newest record speaks for the person.
--- name_key holds the words of the full name in alphabetical order, so that "FAMILY/GIVEN" and "Given Family" agree.
+-- roster_name says which words are the family name, for core.name_form.
 with people as (
     select * from land.people
 ),
@@ -21,19 +21,7 @@ select
     given_name,
     family_name,
     trim(concat_ws(' ', given_name, family_name)) as full_name,
-    array_to_string(
-        list_sort(
-            string_split(
-                trim(
-                    regexp_replace(
-                        lower(strip_accents(concat_ws(' ', given_name, family_name))), '[^a-z0-9]+', ' ', 'g'
-                    )
-                ),
-                ' '
-            )
-        ),
-        ' '
-    ) as name_key,
+    concat_ws(', ', nullif(trim(family_name), ''), nullif(trim(given_name), '')) as roster_name,
     lower(email) as email,
     other_emails,
     affiliation,

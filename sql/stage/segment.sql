@@ -4,7 +4,8 @@
 -- A rented car counts as a presence where it was taken; an expense as a presence on its date, unless its type
 -- (a ticket, a fee) is bought from anywhere. ARNK only says that a stretch was not booked.
 -- Three capitals in a flight are an airport's code: FRA is Frankfurt there, and France only elsewhere.
--- identity_text joins what names the traveller; a segment that names nobody carries its trip instead.
+-- identity_text joins what names the traveller; without a person id or an e-mail address it carries the trip as well,
+-- because a name alone does not make two trips one person's (S10).
 -- segment_key packs file, record and repetition, so that it needs no sort and leads back to the bytes.
 with registrations as (
     select * from land.registrations
@@ -38,7 +39,7 @@ registered as (
         'registration' as source,
         trip_id as trip_ref,
         person_id,
-        lower(traveller_email) as email,
+        case when traveller_email like '%@%' then lower(trim(traveller_email)) end as email,
         traveller_name,
         contact_phone as phone,
         case
@@ -80,7 +81,7 @@ booked as (
         'booking' as source,
         concat('booking:', b.record_locator, ':', cast(b.booking_issued_date as varchar)) as trip_ref,
         b.employee_id as person_id,
-        lower(b.traveller_email) as email,
+        case when b.traveller_email like '%@%' then lower(trim(b.traveller_email)) end as email,
         b.traveller_name,
         b.traveller_phone as phone,
         case b.segment_type
@@ -123,7 +124,7 @@ spent as (
         'expense' as source,
         concat('expense:', e.report_id) as trip_ref,
         e.employee_id as person_id,
-        lower(e.email) as email,
+        case when e.email like '%@%' then lower(trim(e.email)) end as email,
         cast(null as varchar) as traveller_name,
         cast(null as varchar) as phone,
         'presence' as segment_kind,
@@ -165,10 +166,14 @@ united as (
 select
     u.source,
     u.trip_ref,
-    case
-        when coalesce(u.person_id, u.email, u.traveller_name) is null then concat('||', u.source, ':', u.trip_ref)
-        else concat(coalesce(u.person_id, ''), '|', coalesce(u.email, ''), '|', coalesce(lower(u.traveller_name), ''))
-    end as identity_text,
+    concat(
+        coalesce(u.person_id, ''),
+        '|',
+        coalesce(u.email, ''),
+        '|',
+        coalesce(lower(u.traveller_name), ''),
+        case when coalesce(u.person_id, u.email) is null then concat('|', u.source, ':', u.trip_ref) else '' end
+    ) as identity_text,
     u.person_id,
     u.email,
     u.traveller_name,

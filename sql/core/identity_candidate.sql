@@ -1,0 +1,133 @@
+-- Grain: claim that no person id and no e-mail address of one person settles x person of the roster who may be meant.
+-- Rules: S10 (name within candidates; a misspelt address counts only together with an agreeing name).
+-- Candidates are those who share the claim's e-mail address, else those with whose name the claim's agrees.
+-- name_level is that of core.name_form, the weaker of both sides; NULL where the names do not agree. Two weak forms do
+-- not make an agreement, and middle names that both sides give must not contradict each other.
+-- has_near_email: one letter lost, added, changed or swapped with its neighbour; never a digit, because wei.chen2@… is
+-- not wei.chen1@…. Looking only among people of the name keeps this linear.
+with claims as (
+    select
+        identity_text,
+        traveller_name,
+        email,
+        email_count
+    from core.identity_claim
+    where not is_settled
+),
+
+name_forms as (
+    select * from core.name_form
+),
+
+people as (
+    select
+        person_id,
+        roster_name,
+        is_on_roster,
+        case
+            when length(regexp_replace(mobile_phone, '[^0-9]', '', 'g')) >= 7
+                then right(regexp_replace(mobile_phone, '[^0-9]', '', 'g'), 9)
+        end as phone_key
+    from stage.person
+),
+
+phones as (
+    select distinct
+        identity_text,
+        right(regexp_replace(phone, '[^0-9]', '', 'g'), 9) as phone_key
+    from stage.segment
+    where phone is not null and length(regexp_replace(phone, '[^0-9]', '', 'g')) >= 7
+),
+
+addresses as (
+    select
+        person_id,
+        email
+    from stage.person_email
+),
+
+claim_forms as (
+    select
+        c.identity_text,
+        f.form,
+        f.middle,
+        f.form_level
+    from claims as c
+    inner join name_forms as f on c.traveller_name = f.name_text
+),
+
+person_forms as (
+    select
+        p.person_id,
+        f.form,
+        f.middle,
+        f.form_level
+    from people as p
+    inner join name_forms as f on p.roster_name = f.name_text
+    where f.form_level <> 1
+),
+
+agreed as (
+    select
+        c.identity_text,
+        p.person_id,
+        min(greatest(c.form_level, p.form_level)) as name_level
+    from claim_forms as c
+    inner join person_forms as p on c.form = p.form
+    where
+        c.form_level + p.form_level < 6
+        and (starts_with(c.middle, p.middle) or starts_with(p.middle, c.middle))
+    group by c.identity_text, p.person_id
+),
+
+sharing as (
+    select
+        c.identity_text,
+        a.person_id
+    from claims as c
+    inner join addresses as a on c.email = a.email
+),
+
+near as (
+    select distinct
+        g.identity_text,
+        g.person_id
+    from agreed as g
+    inner join claims as c on g.identity_text = c.identity_text
+    inner join addresses as a on g.person_id = a.person_id
+    where
+        c.email_count = 0
+        and abs(length(c.email) - length(a.email)) <= 1
+        and regexp_replace(c.email, '[^0-9]', '', 'g') = regexp_replace(a.email, '[^0-9]', '', 'g')
+        and damerau_levenshtein(c.email, a.email) = 1
+),
+
+united as (
+    select
+        identity_text,
+        person_id,
+        true as shares_email
+    from sharing
+    union all
+    select
+        g.identity_text,
+        g.person_id,
+        false as shares_email
+    from agreed as g
+    inner join claims as c on g.identity_text = c.identity_text
+    where c.email_count = 0
+)
+
+select
+    u.identity_text,
+    u.person_id,
+    u.shares_email,
+    g.name_level,
+    n.person_id is not null as has_near_email,
+    f.phone_key is not null as shares_phone,
+    p.is_on_roster
+from united as u
+inner join people as p on u.person_id = p.person_id
+left join agreed as g on u.identity_text = g.identity_text and u.person_id = g.person_id
+left join near as n on u.identity_text = n.identity_text and u.person_id = n.person_id
+left join phones as f on u.identity_text = f.identity_text and p.phone_key = f.phone_key

@@ -1,0 +1,191 @@
+-- Grain: distinct way in which a feed names a traveller (identity_text).
+-- What it says, and what the roster makes of its person id and e-mail address.
+-- Rules: S10 (person id first, then e-mail address: any on the roster, whatever its case).
+-- Within one trip a segment that names nobody, or gives the name alone, borrows the id and the address that the trip's
+-- other segments give with that name. Ids of digits are compared without leading zeros, which spreadsheets lose, and an
+-- address without its +tag where the roster does not know the tag.
+-- has_own_domain: the roster does not know the address, but its domain is one of the roster's own (one main address in
+-- twenty or more). Such an address belongs to somebody, and probably to somebody else; a private one says nothing.
+with segments as (
+    select
+        segment_key,
+        identity_text,
+        source,
+        trip_ref,
+        person_id,
+        email,
+        traveller_name
+    from stage.segment
+),
+
+roster as (
+    select
+        person_id,
+        email,
+        case
+            when regexp_matches(trim(person_id), '^[0-9]+$') then ltrim(trim(person_id), '0')
+            else upper(trim(person_id))
+        end as id_key
+    from stage.person
+),
+
+roster_id as (
+    select
+        id_key,
+        min(person_id) as person_id
+    from roster
+    group by id_key
+    having count(*) = 1
+),
+
+roster_email as (
+    select
+        email,
+        min(person_id) as person_id,
+        count(distinct person_id) as person_count
+    from stage.person_email
+    group by email
+),
+
+domain_size as (
+    select
+        split_part(email, '@', 2) as domain,
+        count(*) as people
+    from roster
+    where email like '%@%'
+    group by split_part(email, '@', 2)
+),
+
+roster_domain as (
+    select domain
+    from (
+        select
+            domain,
+            people,
+            sum(people) over () as all_people
+        from domain_size
+    ) as d
+    where people * 20 >= all_people
+),
+
+-- Segments of one identity_text name the traveller alike, so the first speaks for all; keys compare faster than texts.
+spoken as (
+    select min(segment_key) as segment_key
+    from segments
+    group by identity_text
+),
+
+stated as (
+    select
+        s.identity_text,
+        s.source,
+        s.trip_ref,
+        s.person_id,
+        s.email,
+        s.traveller_name
+    from segments as s
+    inner join spoken as f on s.segment_key = f.segment_key
+),
+
+named as (
+    select
+        identity_text,
+        source,
+        trip_ref,
+        nullif(trim(person_id), '') as person_id,
+        case
+            when email = translate(email, ' <>,;:"', '') then email
+            else nullif(regexp_extract(email, '([^\s<>,;:"]+@[^\s<>,;:"]+)', 1), '')
+        end as email,
+        nullif(trim(lower(traveller_name)), '') as traveller_name
+    from stated
+),
+
+-- A claim without id and address belongs to one trip alone.
+weak as (
+    select
+        identity_text,
+        source,
+        trip_ref,
+        traveller_name
+    from named
+    where person_id is null and email is null
+),
+
+beside as (
+    select distinct
+        w.identity_text,
+        w.traveller_name,
+        s.identity_text as other_text
+    from weak as w
+    inner join segments as s on w.source = s.source and w.trip_ref = s.trip_ref
+    where s.identity_text <> w.identity_text
+),
+
+companion as (
+    select
+        b.identity_text,
+        min(n.identity_text) as companion_text
+    from beside as b
+    inner join named as n on b.other_text = n.identity_text
+    where
+        (b.traveller_name is null and coalesce(n.person_id, n.email, n.traveller_name) is not null)
+        or (b.traveller_name = n.traveller_name and coalesce(n.person_id, n.email) is not null)
+    group by b.identity_text
+),
+
+claims as (
+    select
+        n.identity_text,
+        b.companion_text,
+        coalesce(n.person_id, c.person_id) as person_id,
+        coalesce(n.email, c.email) as email,
+        coalesce(n.traveller_name, c.traveller_name) as traveller_name
+    from named as n
+    left join companion as b on n.identity_text = b.identity_text
+    left join named as c on b.companion_text = c.identity_text
+),
+
+keyed as (
+    select
+        *,
+        case
+            when regexp_matches(person_id, '^[0-9]+$') then ltrim(person_id, '0')
+            else upper(person_id)
+        end as id_key,
+        case when email like '%+%' then regexp_replace(email, '\+[^@]*@', '@') end as untagged_email,
+        split_part(email, '@', 2) as domain
+    from claims
+),
+
+found as (
+    select
+        k.identity_text,
+        k.companion_text,
+        k.person_id,
+        k.traveller_name,
+        coalesce(e.email, u.email, k.email) as email,
+        coalesce(r.person_id, i.person_id) as by_id,
+        coalesce(e.person_id, u.person_id) as by_email,
+        coalesce(e.person_count, u.person_count, 0) as email_count,
+        k.email is not null and e.email is null and u.email is null and d.domain is not null as has_own_domain
+    from keyed as k
+    left join roster as r on k.person_id = r.person_id
+    left join roster_id as i on k.id_key = i.id_key
+    left join roster_email as e on k.email = e.email
+    left join roster_email as u on k.untagged_email = u.email
+    left join roster_domain as d on k.domain = d.domain
+)
+
+select
+    identity_text,
+    companion_text,
+    person_id,
+    email,
+    traveller_name,
+    by_id,
+    by_email,
+    cast(email_count as integer) as email_count,
+    has_own_domain,
+    by_id is not null or email_count = 1 as is_settled
+from found
