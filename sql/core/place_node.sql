@@ -1,11 +1,54 @@
 -- Grain: place x rated place or area that speaks for it (or, is_inside, lies within a place known only by country).
 -- Rules: R2 (the place itself, its region, its country, areas containing it), P3 (worst case within a country).
+-- An area lies within a country where it covers one of the country's cities.
 with places as (
     select * from core.place
 ),
 
 nodes as (
     select * from core.rated_node
+),
+
+cities as (
+    select
+        country_code,
+        latitude,
+        longitude
+    from reference.gazetteer_place
+    where place_type = 'city' and valid_to is null
+),
+
+areas as (
+    select
+        node_key,
+        specificity,
+        latitude,
+        longitude,
+        radius_km
+    from nodes
+    where place_type = 'area'
+),
+
+covered as (
+    select distinct
+        a.node_key,
+        a.specificity,
+        c.country_code
+    from areas as a
+    inner join cities as c
+        on c.latitude between a.latitude - a.radius_km / 110.0 and a.latitude + a.radius_km / 110.0
+    where
+        2 * 6371 * asin(
+            least(
+                1.0,
+                sqrt(
+                    pow(sin(radians(a.latitude - c.latitude) / 2), 2)
+                    + cos(radians(c.latitude))
+                    * cos(radians(a.latitude))
+                    * pow(sin(radians(a.longitude - c.longitude) / 2), 2)
+                )
+            )
+        ) <= a.radius_km
 ),
 
 ancestors as (
@@ -73,3 +116,12 @@ select
 from places as p
 inner join nodes as n on p.country_code = n.country_code
 where p.precision = 'country' and n.place_type in ('region', 'city', 'site')
+union all
+select
+    p.place_key,
+    c.node_key,
+    c.specificity,
+    true as is_inside
+from places as p
+inner join covered as c on p.country_code = c.country_code
+where p.precision = 'country'
