@@ -31,7 +31,13 @@ _OTHERS = (
 
 def read(data: bytes) -> Iterator[Record]:
     """The reservations of one file; raises GateError where it cannot be read or holds none (F3)."""
-    reservations, correspondence = reservations_of(data)
+    try:
+        reservations, correspondence = reservations_of(data)
+    except GateError:
+        raise
+    except Exception as error:
+        # One hostile e-mail must not stop the run of all others, whatever it makes a parser raise.
+        raise GateError(f"it is damaged, and its parser gave up ({type(error).__name__})") from error
     if not reservations:
         raise GateError(
             "it holds no reservation that can be read (schema.org data, calendar events); forward the original "

@@ -24,9 +24,12 @@ def structured_data(data: bytes, charset: str | None = None) -> list[Any]:
     if root is None:
         return []
     scripts: list[Any] = []
-    for element in root.iter():
+    for element in root.iter(etree.Element):
         if _tag(element) == "script" and "ld+json" in (element.get("type") or "").lower():
-            value = load_json("".join(element.itertext()))
+            # In strict XML a script may hide its text in a comment.
+            value = load_json(
+                "".join([element.text or "", *(f"{each.text or ''}{each.tail or ''}" for each in element)])
+            )
             scripts += [] if value is None else [value]
             if len(scripts) >= _MAX_SCRIPTS:
                 break
@@ -53,7 +56,6 @@ def _xml_parser(charset: str | None) -> Any:
         load_dtd=False,
         dtd_validation=False,
         huge_tree=False,
-        remove_comments=True,
         remove_pis=True,
     )
 
@@ -73,7 +75,7 @@ def _text(element: Any) -> str:
     """The text within an element, up to a length that any property has."""
     parts: list[str] = []
     length = 0
-    for part in element.itertext():
+    for part in element.itertext(etree.Element):
         parts.append(part)
         length += len(part)
         if length > _MAX_TEXT:

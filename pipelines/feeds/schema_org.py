@@ -159,7 +159,7 @@ class _Reader:
     def reservation(self, name: str, value: dict[str, Any]) -> Reservation:
         """One reservation; a type that places nobody has a reason."""
         things = value.get("reservationFor")
-        subjects = [self._object(thing) for thing in (things if isinstance(things, list) else [things])]
+        subjects = [self._object(thing) for thing in (things if isinstance(things, list) and things else [things])]
         if name in _MOVEMENTS:
             legs = [self._movement(_MOVEMENTS[name], subject, value) for subject in subjects]
         elif name == "LodgingReservation":

@@ -251,7 +251,7 @@ def _winners(con: duckdb.DuckDBPyConnection, contract: Contract, key: str, rows:
     updated = f"max({name(contract.updated_at)})" if contract.updated_at else "null::timestamp"
     if contract.updated_at and contract.format != "csv":
         # A document says when it changed or says nothing, and a hostile one says next year: receipt bounds it.
-        updated = f"least({updated}, received_at)"
+        updated = f"least({updated}, max(received_at))"
     if contract.mode == "snapshot":
         # The newest file is the whole truth, so a key that it holds is taken from it.
         updated = "case when bool_or(is_newest) then timestamp '2000-01-01' end"
