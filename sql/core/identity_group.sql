@@ -2,8 +2,8 @@
 -- Rules: S10 (unknown and ambiguous people are still people: each is one, listed and counted once).
 -- Two ways of naming are one person where they share a fact: a person id; an e-mail address; or the name together with
 -- a telephone number, a flight (carrier, number, date), or the first or last day of a trip. Days count only where no
--- two ids or addresses contradict each other. A name alone joins nothing: two trips of one name with nothing else in common
--- stay two people, who may be counted twice but cannot vanish in one another.
+-- two ids or addresses contradict each other. A name alone joins nothing: two trips of one name with nothing else in
+-- common stay two people, who may be counted twice but cannot vanish in one another.
 -- An id or address under which three or more differently named people travel is a placeholder or an office's mailbox;
 -- it joins only claims of the same name. Names differ here when their first letters do: misspellings do not count.
 -- Facts are passed on four times, which joins whatever is at most four shared facts apart on either side.
