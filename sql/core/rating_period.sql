@@ -59,7 +59,7 @@ placed as (
         on
             c.place = m.place_text
             and c.place_type = m.place_type
-            and case when c.place_type in ('region', 'city') then c.country_code end is not distinct from m.country_hint
+            and c.country_hint is not distinct from m.country_hint
     left join coded as k on c.country_code = k.country_code
     where c.place_type = 'area' or m.place_id is not null
 ),

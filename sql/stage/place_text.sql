@@ -16,14 +16,14 @@ ratings as (
     select
         place,
         place_type,
-        case when place_type in ('region', 'city') then country_code end as country_hint
+        country_hint
     from stage.rating
     where place_type <> 'area'
     union all
     select
         country_code as place,
         'country' as place_type,
-        cast(null as varchar) as country_hint
+        country_code as country_hint
     from stage.rating
     where country_code is not null and place_type = 'country'
 ),

@@ -53,6 +53,13 @@ dated as (
     where not is_statement
 ),
 
+-- 'BI' is Burundi's code and a name of Belgium's: the code of a country is read as nothing else.
+countries as (
+    select place_id as code
+    from reference.gazetteer_place
+    where place_type = 'country' and length(place_id) = 2
+),
+
 -- The same text of a place had a level before: only such a fault can make a level stale (F4). A faulty twin name that
 -- never carried a level ("Bahamas" beside "The Bahamas") says nothing about the other.
 followed as (
@@ -75,6 +82,10 @@ select
     place_type,
     place,
     country_code,
+    case
+        when place_type in ('region', 'city') then country_code
+        when place_type = 'country' then countries.code
+    end as country_hint,
     level,
     worst_case_level,
     has_regional_advice,
@@ -97,3 +108,4 @@ select
     file_number,
     record_number
 from followed
+left join countries on followed.place = countries.code
