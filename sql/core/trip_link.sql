@@ -1,9 +1,10 @@
 -- Grain: trip of one feed, with the trip it belongs to (itself, or the registration it shares a segment with).
 -- Rules: S3 (shared movement; lodging or presence at the same place with overlapping dates), section 9.
+-- A forwarded itinerary is a registration of its own only where it restates none that the registry has.
 with trips as (
     select
         trip_key,
-        source
+        source = 'registration' and substr(trip_ref, 1, 10) <> 'forwarded:' as is_registered
     from core.trip_reference
 ),
 
@@ -11,7 +12,7 @@ movement_trip as (
     select
         m.movement_key,
         s.trip_key,
-        t.source
+        t.is_registered
     from core.movement_segment as m
     inner join core.segment as s on m.segment_key = s.segment_key
     inner join trips as t on s.trip_key = t.trip_key
@@ -23,7 +24,7 @@ by_movement as (
         max(r.trip_key) as main_trip_key
     from movement_trip as o
     inner join movement_trip as r on o.movement_key = r.movement_key
-    where o.source <> 'registration' and r.source = 'registration'
+    where not o.is_registered and r.is_registered
     group by o.trip_key
 ),
 
@@ -31,11 +32,12 @@ present as (
     select
         s.trip_key,
         s.traveller_key,
-        s.source,
+        t.is_registered,
         s.starts_at,
         coalesce(s.ends_at, s.starts_at + interval 1 day) as ends_at,
         p.area_id
     from core.segment as s
+    inner join trips as t on s.trip_key = t.trip_key
     inner join core.place as p on s.to_place_key = p.place_key
     where s.segment_kind in ('lodging', 'presence') and s.segment_status <> 'cancelled' and s.starts_at is not null
 ),
@@ -49,7 +51,7 @@ by_presence as (
         on
             o.traveller_key = r.traveller_key and o.area_id = r.area_id
             and o.starts_at < r.ends_at and r.starts_at < o.ends_at
-    where o.source <> 'registration' and r.source = 'registration'
+    where not o.is_registered and r.is_registered
     group by o.trip_key
 )
 
