@@ -342,7 +342,7 @@ def _field_comments() -> dict[str, str]:
 @functools.cache
 def _descriptions() -> dict[str, str]:
     """Table name to its description and grain, from the YAML twins of sql/mart."""
-    found = {}
+    found = {"publication": "What these files were made of: the instants, the configuration. Grain: one row"}
     for path in sorted((SQL / "mart").glob("*.yml")):
         twin = load_yaml(path) or {}
         text = " ".join(str(twin.get("description", "")).split())
