@@ -30,7 +30,7 @@ serve: $(VENV)/.stamp ## serve the dashboard of a home that was run before
 	@exec env MUSTER_HOME="$(HOME_DIR)" $(BIN)/muster serve
 
 test: lint ## lint, then every test
-	$(BIN)/python -m pytest -n 2
+	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=15
 
 check: test
 
