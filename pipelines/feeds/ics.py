@@ -13,6 +13,7 @@ from typing import Any
 
 from icalendar import Calendar, Component
 
+from pipelines.feeds.address import locality
 from pipelines.feeds.connection_text import connection_legs
 from pipelines.feeds.moments import Moment, airport_zone, calendar_moment
 from pipelines.feeds.reservation import MAX_RESERVATIONS, Leg, Person, Reservation
@@ -160,6 +161,7 @@ def _legs(event: Component, summary: str, description: str) -> list[Leg]:
     location = _words(event, "LOCATION").strip()
     if not location or _NO_PLACE.search(location):
         return []
+    location = locality(location)
     lodging = _LODGING.match(summary)
     if lodging:
         return [Leg("lodging", to_place=location, starts=starts, ends=ends, property_name=lodging[1].strip())]

@@ -24,6 +24,7 @@ def structured_data(data: bytes, charset: str | None = None) -> list[Any]:
     if root is None:
         return []
     scripts: list[Any] = []
+    tried = 0
     for element in root.iter(etree.Element):
         if _tag(element) == "script" and "ld+json" in (element.get("type") or "").lower():
             # In strict XML a script may hide its text in a comment.
@@ -31,7 +32,8 @@ def structured_data(data: bytes, charset: str | None = None) -> list[Any]:
                 "".join([element.text or "", *(f"{each.text or ''}{each.tail or ''}" for each in element)])
             )
             scripts += [] if value is None else [value]
-            if len(scripts) >= _MAX_SCRIPTS:
+            tried += 1
+            if tried >= _MAX_SCRIPTS:
                 break
     return scripts + _Microdata().reservations(root)
 

@@ -12,12 +12,15 @@ from collections.abc import Iterator
 from functools import cache
 from typing import Any
 
+from pipelines.feeds.address import locality
 from pipelines.feeds.moments import Moment, parse_moment
 from pipelines.feeds.reservation import MAX_RESERVATIONS, MAX_ROWS, Leg, Person, Reservation
 from pipelines.landing.text import GateError
 
 _MAX_DEPTH = 40
 _MAX_OBJECTS = 200_000
+_MAX_TIDIED = 1024 * 1024
+"""Longest text that is mended; machines that write more write it well."""
 _LOOSE = re.compile(r'"(?:[^"\\]|\\.)*+(?:"|\\?\Z)|,(?=\s*[}\]])', re.DOTALL)
 _WRAPPING = re.compile(r"\A\s*(?:<!--|//\s*<!\[CDATA\[|<!\[CDATA\[)|(?:-->|//\s*\]\]>|\]\]>)\s*\Z")
 _FLIGHT_NUMBER = re.compile(r"([A-Z][A-Z0-9]|[0-9][A-Z])\s?-?(\d{1,4}[A-Z]?)")
@@ -37,12 +40,14 @@ _NAMES = ("trainName", "busName", "boatName")
 
 def load_json(text: str) -> Any:
     """The value of a JSON text, forgiving trailing commas and comment marks around it; None where it is no JSON."""
-    for attempt in (lambda: text, lambda: _tidied(text)):
-        try:
-            return json.loads(attempt(), strict=False)
-        except (ValueError, RecursionError):
-            continue
-    return None
+    try:
+        return json.loads(text, strict=False)
+    except (ValueError, RecursionError):
+        pass
+    try:
+        return json.loads(_tidied(text), strict=False) if len(text) <= _MAX_TIDIED else None
+    except (ValueError, RecursionError):
+        return None
 
 
 def _tidied(text: str) -> str:
@@ -136,7 +141,7 @@ def place_text(place: Any, airport: bool = False) -> str:
     address = _first(place.get("address"))
     name = _text(place.get("name"))
     if not isinstance(address, dict):
-        return ", ".join(filter(None, (name, _text(address))))
+        return locality(_text(address)) or name
     country = _text(address.get("addressCountry"))
     country = _country_names().get(country, country)
     city, region = _text(address.get("addressLocality")), _text(address.get("addressRegion"))
