@@ -309,6 +309,14 @@ def feeds(shown: Publication) -> list[Row]:
     return query(shown.role, shown.file, "select * from mart.feed_status order by feed")
 
 
+def uncertainty(shown: Publication) -> dict[str, Row]:
+    """What is vague or unknown, by kind; nothing where the generation is older than the table."""
+    sql = "select 1 from information_schema.tables where table_schema = 'mart' and table_name = 'uncertainty'"
+    if not query(shown.role, shown.file, sql):
+        return {}
+    return {row["kind"]: row for row in query(shown.role, shown.file, "select * from mart.uncertainty")}
+
+
 def findings(shown: Publication) -> list[Row]:
     """The findings of data quality, blocking ones first."""
     sql = "select * from mart.data_quality order by severity, failing_rows desc, check_name, table_name"

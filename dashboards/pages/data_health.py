@@ -128,6 +128,50 @@ def show_raw(shown: Publication, total: int) -> None:
     parts.table("Raw rejected records", ["Feed", "File", "Record", "Line", "Reason", "Raw"], rows)
 
 
+UNCERTAIN = {
+    "place_unknown": (
+        "Place not recognised",
+        "counted under its own text, never as another place, and without a level",
+    ),
+    "place_fuzzy": ("Place guessed", "recognised by likeness alone: please confirm it or give it an alias"),
+    "place_historical": ("Place of the past", "a name that no country or city has today"),
+    "country_only": ("Known only by country", "rated as the country; the worst level within it is shown beside"),
+    "region_only": ("Known only by region", "rated as the region and its country"),
+    "unrated": ("Place recognised, nobody rates it", "without a level, which is not low"),
+    "stale": ("Level is stale", "the provider's last word, kept after it fell silent or sent something unreadable"),
+}
+"""Kinds of what is vague or unknown: in words, and what it means for the figures."""
+
+
+def show_uncertainty(shown: Publication) -> None:
+    """How much hangs on what is vague or unknown (P1 to P3, R4)."""
+    found = data.uncertainty(shown)
+    if not found:
+        return
+    st.subheader("Vague and unknown")
+    whole = found.get("all", {}).get("person_days") or 0
+    kinds = [(*UNCERTAIN[kind], found[kind]) for kind in UNCERTAIN if kind in found and found[kind]["stays"]]
+    if not kinds:
+        parts.notice("info", "Nothing is vague or unknown.", "Every stay is at a place that is recognised and rated.")
+        return
+    st.html(
+        '<p class="m-facts">Stays, transit and journeys left out; one stay may be in several lines. '
+        "'muster sql --query vague_and_unknown' lists the places.</p>"
+    )
+    rows = [
+        [
+            f"<strong>{words.safe(title)}</strong><small>{words.safe(meaning, 200)}</small>",
+            f"{row['stays']:,}",
+            f"{row['travellers']:,}",
+            f"{row['travellers_now']:,}",
+            f"{row['person_days']:,.1f}",
+            f"{row['person_days'] / whole:.1%}" if whole else "–",
+        ]
+        for title, meaning, row in kinds
+    ]
+    parts.table("Vague and unknown", ["What", "Stays", "People", "Now", "Person-days", "Of all"], rows)
+
+
 def show_findings(shown: Publication) -> None:
     """What the checks found."""
     st.subheader("Checks")
@@ -175,6 +219,7 @@ def show() -> None:
     show_feeds(shown)
     show_files(shown)
     show_rejected(shown)
+    show_uncertainty(shown)
     show_findings(shown)
     show_publication(shown)
 

@@ -136,6 +136,7 @@ create table mart.data_quality (check_name varchar, severity varchar, table_name
     varchar);
 create table mart.rejected_record (feed varchar, file_sha256 varchar, record_number bigint, line_number bigint, reason
     varchar, raw blob);
+create table mart.uncertainty (kind varchar, stays bigint, travellers bigint, travellers_now bigint, person_days double);
 """
 
 FAMILY = ["Adeyemi", "Brandt", "Castillo", "Dupont", "Eriksen", "Fontaine", "Grant", "Haddad", "Ito", "Jensen"]
@@ -264,6 +265,15 @@ def _fill_feeds(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
         ("evidence_known", "warning", "stay", 0, "Every stay names its evidence."),
     ):
         con.execute("insert into mart.data_quality values (?,?,?,?,?)", row)
+    for row in (
+        ("place_unknown", 3, 2, 1, 12.5),
+        ("place_fuzzy", 2, 2, 0, 4.0),
+        ("place_historical", 0, 0, 0, 0.0),
+        ("country_only", 1234, 7, 3, 1250.25),
+        ("unrated", 1, 1, 1, 2.0),
+        ("all", 5000, 90, 40, 2500.5),
+    ):
+        con.execute("insert into mart.uncertainty values (?,?,?,?,?)", row)
     for number in range(9):
         reason = "the start is no date" if number < 7 else "the level is not on the provider's scale"
         feed = "registrations" if number < 7 else "ratings"

@@ -145,6 +145,33 @@ def test_the_steward_sees_reasons_and_after_a_logged_look_raw_records(
     assert looks(tmp_path)[before]["parameters"] == {"raw_rejected_records": 9}
 
 
+def test_data_health_says_how_much_hangs_on_what_is_vague_or_unknown(at_home: Path) -> None:
+    body = text(run("pages/data_health.py"))
+    assert "Vague and unknown" in body
+    assert "Place not recognised" in body and "12.5" in body and "0.5%" in body
+    assert "Known only by country" in body and "1,234" in body and "1,250.2" in body and "50.0%" in body
+    assert "Place of the past" not in body, "a kind without a stay has no line"
+
+
+def test_nothing_vague_is_said_and_an_older_generation_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import duckdb
+
+    fixture.write_generation(tmp_path)
+    use(tmp_path, monkeypatch, "analyst")
+    path = next((tmp_path / "published" / "current").resolve().glob("analyst.duckdb"))
+    with duckdb.connect(str(path)) as con:
+        con.execute("update mart.uncertainty set stays = 0 where kind <> 'all'")
+    assert "Nothing is vague or unknown." in text(run("pages/data_health.py"))
+    data.st.cache_data.clear()
+    data.st.cache_resource.clear()
+    with duckdb.connect(str(path)) as con:
+        con.execute("drop table mart.uncertainty")
+    app = run("pages/data_health.py")
+    assert not app.exception and "vague or unknown" not in text(app).lower()
+
+
 def test_a_record_that_is_not_accounted_for_is_said(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     import duckdb
 
