@@ -208,6 +208,55 @@ segment_place as (
     from core.segment_candidate
 ),
 
+-- An evidence without an end is closed by the next departure, as an arrival is.
+open_interval as (
+    select
+        i.segment_key,
+        i.starts_at,
+        min(m.starts_at) as next_departs_at
+    from core.dated_interval as i
+    inner join segments as s on i.segment_key = s.segment_key
+    left join movements as m
+        on
+            s.traveller_key = m.traveller_key and m.starts_at > i.starts_at and m.is_confirmed
+            and m.from_place_key is not null
+    where i.ends_at = timestamp '9999-01-01 00:00:00'
+    group by i.segment_key, i.starts_at
+),
+
+evidence_interval as (
+    select
+        i.segment_key,
+        i.starts_at,
+        i.ends_at,
+        false as is_overdue
+    from core.dated_interval as i
+    where i.ends_at < timestamp '9999-01-01 00:00:00'
+    union all
+    select
+        i.segment_key,
+        i.starts_at,
+        least(
+            coalesce(i.next_departs_at, timestamp '9999-01-01 00:00:00'),
+            case
+                when i.starts_at + a.open_time < a.as_of then i.starts_at + a.open_time
+                else timestamp '9999-01-01 00:00:00'
+            end
+        ) as ends_at,
+        false as is_overdue
+    from open_interval as i
+    cross join parameter as a
+    union all
+    select
+        i.segment_key,
+        i.starts_at + a.open_time as starts_at,
+        coalesce(i.next_departs_at, timestamp '9999-01-01 00:00:00') as ends_at,
+        true as is_overdue
+    from open_interval as i
+    cross join parameter as a
+    where i.starts_at + a.open_time < a.as_of
+),
+
 evidence_claim as (
     select
         s.traveller_key,
@@ -217,13 +266,14 @@ evidence_claim as (
         2 as precedence,
         case
             when s.segment_status = 'possible' then 'possible'
+            when i.is_overdue then 'overdue'
             when s.source = 'expense' then 'likely'
             else 'confirmed'
         end as presence,
         s.trip_key,
         s.to_place_status = 'fuzzy' as is_guessed,
         [s.segment_key] as segment_keys
-    from core.dated_interval as i
+    from evidence_interval as i
     inner join segments as s on i.segment_key = s.segment_key
     inner join segment_place as p on s.segment_key = p.segment_key
 ),

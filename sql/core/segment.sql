@@ -211,11 +211,7 @@ select
         when ends_at_given <= starts_at then starts_at + interval 12 hour
         else ends_at_given
     end as ends_at,
-    case
-        when starts_has_time and has_start then starts_at else
-            starts_at - (starts_wall - date_trunc('day', starts_wall))
-    end
-        as first_day_at,
+    starts_at - (starts_wall - date_trunc('day', starts_wall)) as first_day_at,
     case
         when segment_kind = 'presence' then ends_at_given
         else ends_at_given + (date_trunc('day', ends_wall) + interval 24 hour - ends_wall)
