@@ -50,6 +50,7 @@ def office(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     landing.stage_files(home, contracts)
     con = empty()
     landing.load(con, home, Settings(), contracts, datetime(9000, 1, 1, tzinfo=UTC))
+    reference.load(con, home, Settings(), AS_OF, AS_OF)
     resolve(con)
     truth = home.root / "truth"
     con.execute(

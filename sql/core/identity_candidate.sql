@@ -3,6 +3,7 @@
 -- Candidates are those who share the claim's e-mail address, else those with whose name the claim's agrees.
 -- name_level is that of core.name_form, the weaker of both sides; NULL where the names do not agree. Two weak forms do
 -- not make an agreement, and middle names that both sides give must not contradict each other.
+-- is_longer: the claim has a middle name or initial that the roster does not have for this person.
 -- has_near_email: one letter lost, added, changed or swapped with its neighbour; never a digit, because wei.chen2@… is
 -- not wei.chen1@…. Looking only among people of the name keeps this linear.
 with claims as (
@@ -71,7 +72,8 @@ agreed as (
     select
         c.identity_text,
         p.person_id,
-        min(greatest(c.form_level, p.form_level)) as name_level
+        min(greatest(c.form_level, p.form_level)) as name_level,
+        bool_and(c.middle <> '' and p.middle = '') as is_longer
     from claim_forms as c
     inner join person_forms as p on c.form = p.form
     where
@@ -123,6 +125,7 @@ select
     u.person_id,
     u.shares_email,
     g.name_level,
+    coalesce(g.is_longer, false) as is_longer,
     n.person_id is not null as has_near_email,
     f.phone_key is not null as shares_phone,
     p.is_on_roster

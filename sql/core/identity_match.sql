@@ -2,7 +2,9 @@
 -- Rules: S10 (person id, then e-mail address, then name within candidates; several candidates are ambiguous).
 -- Evidence is tried from the strongest on, and a name alone comes last: it decides only where one person has it and
 -- nothing speaks against them (an id or an address of the institution that the roster does not know).
--- Of several candidates those whose name agrees best count: the whole name before a short one.
+-- Beside another key those candidates count whose name agrees best: the whole name before a short one. For a name alone
+-- "Robert Smith" is Robert James Smith as well, so both are candidates; who has fewer middle names than the claim, or
+-- the two names exchanged, is one only where nobody else is.
 -- A flight (carrier, number, date) that a settled claim of exactly one candidate also has is such evidence as well.
 -- Why in words holds counts and no personal data.
 with claims as (
@@ -28,6 +30,7 @@ ways as (
         identity_text,
         person_id,
         name_level,
+        name_level as preference,
         1 as way
     from candidates
     where shares_email and name_level is not null
@@ -36,6 +39,7 @@ ways as (
         identity_text,
         person_id,
         name_level,
+        name_level as preference,
         2 as way
     from candidates
     where shares_email and name_level is not null and shares_phone
@@ -44,6 +48,7 @@ ways as (
         identity_text,
         person_id,
         name_level,
+        name_level as preference,
         3 as way
     from candidates
     where shares_email and name_level is not null and is_on_roster
@@ -52,6 +57,7 @@ ways as (
         identity_text,
         person_id,
         0 as name_level,
+        0 as preference,
         4 as way
     from candidates
     where shares_email and shares_phone
@@ -60,6 +66,7 @@ ways as (
         identity_text,
         person_id,
         name_level,
+        name_level as preference,
         5 as way
     from candidates
     where has_near_email and name_level is not null
@@ -68,6 +75,7 @@ ways as (
         identity_text,
         person_id,
         name_level,
+        name_level as preference,
         6 as way
     from candidates
     where not shares_email and shares_phone and name_level is not null
@@ -76,44 +84,47 @@ ways as (
         c.identity_text,
         c.person_id,
         c.name_level,
+        case when c.name_level = 1 then 2 when c.is_longer then 1 else 0 end as preference,
         7 as way
     from candidates as c
     inner join claims as k on c.identity_text = k.identity_text
     where
         not c.shares_email and c.name_level <= 2 and k.person_id is null
-        and (k.email is null or (not k.has_own_domain and c.name_level <= 1))
+        and (k.email is null or not k.has_own_domain)
 ),
 
-best_level as (
+preferred as (
     select
         identity_text,
         way,
-        min(name_level) as name_level
+        min(preference) as preference
     from ways
     group by identity_text, way
 ),
 
-one_best as (
+one_preferred as (
     select
         w.identity_text,
         w.way,
-        w.name_level,
+        min(w.name_level) as name_level,
         min(w.person_id) as person_id
     from ways as w
-    inner join best_level as b
-        on w.identity_text = b.identity_text and w.way = b.way and w.name_level = b.name_level
-    group by w.identity_text, w.way, w.name_level
+    inner join preferred as b
+        on w.identity_text = b.identity_text and w.way = b.way and w.preference = b.preference
+    group by w.identity_text, w.way
     having count(*) = 1
 ),
 
 chosen as (
     select
-        identity_text,
-        min(way) as way,
-        min_by(person_id, way) as person_id,
-        min_by(name_level, way) as name_level
-    from one_best
-    group by identity_text
+        o.identity_text,
+        min(o.way) as way,
+        min_by(o.person_id, o.way) as person_id,
+        min_by(o.name_level, o.way) as name_level
+    from one_preferred as o
+    inner join claims as k on o.identity_text = k.identity_text
+    where o.way < 7 or k.email is null or o.name_level <= 1
+    group by o.identity_text
 ),
 
 counted as (
