@@ -136,7 +136,8 @@ create table mart.data_quality (check_name varchar, severity varchar, table_name
     varchar);
 create table mart.rejected_record (feed varchar, file_sha256 varchar, record_number bigint, line_number bigint, reason
     varchar, raw blob);
-create table mart.uncertainty (kind varchar, stays bigint, travellers bigint, travellers_now bigint, person_days double);
+create table mart.uncertainty (kind varchar, stays bigint, travellers bigint, travellers_now bigint, person_days
+    double);
 """
 
 FAMILY = ["Adeyemi", "Brandt", "Castillo", "Dupont", "Eriksen", "Fontaine", "Grant", "Haddad", "Ito", "Jensen"]
