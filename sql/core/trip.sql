@@ -47,7 +47,10 @@ lost as (
     select distinct
         case table_name when 'registrations' then 'registration' when 'bookings' then 'booking' else 'expense' end
             as source,
-        case when table_name = 'expenses' then split_part(key_text, '|', 1) else key_text end as lost_ref
+        case
+            when table_name = 'expenses' or substr(key_text, 1, 10) = 'forwarded:' then split_part(key_text, '|', 1)
+            else key_text
+        end as lost_ref
     from land.rejected_record
     where key_text is not null and table_name in ('registrations', 'bookings', 'expenses')
 ),
