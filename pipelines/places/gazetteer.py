@@ -1,4 +1,4 @@
-"""Builds the gazetteer: every place and name that the installed packages know, as two slim Parquet files.
+"""Builds the gazetteer: every place and name that the installed packages know, as slim Parquet files.
 
 Built once for each set of package versions, under a lock, in a folder of its own that appears whole or not at all.
 """
@@ -49,6 +49,8 @@ _NAME = pa.schema(
     [("name", pa.string()), ("place_id", pa.string()), ("name_kind", pa.string()), ("site_id", pa.string())]
 )
 
+_HOLDER = pa.schema([(name, pa.string()) for name in ("code_key", "place_id", "valid_from", "valid_to")])
+
 # The weight orders places of one name where nothing in the text chooses: people, less for names that are not the
 # usual one; a country before all, a region only where no city of the name has a twentieth of its people.
 _NAMES_SQL = f"""
@@ -90,24 +92,75 @@ _NAMES_SQL = f"""
         left join place as site on name.site_id = site.place_id
         left join region_name on name.name_key = region_name.name_key and place.region_code = region_name.region_code
         where name.name_key <> ''
+    ),
+
+    grouped as (
+        select
+            name_key,
+            name_kind,
+            place_id,
+            max(site_id) as site_id,
+            place_type,
+            country_code,
+            region_code,
+            max(parent_region_code) as parent_region_code,
+            max(population) as population,
+            bool_or(is_current) as is_current,
+            max(weight) as weight
+        from weighed
+        group by name_key, name_kind, place_id, place_type, country_code, region_code
+    ),
+
+    -- GeoNames repeats the usual name among the others; one is enough.
+    ranked as (
+        select
+            *,
+            row_number() over (
+                partition by
+                    name_key, place_id, case when name_kind in ('english', 'alternate') then 'name' else name_kind end
+                order by weight desc, name_kind desc
+            ) as name_rank
+        from grouped
     )
 
-    select
-        name_key,
-        name_kind,
-        place_id,
-        max(site_id) as site_id,
-        place_type,
-        country_code,
-        region_code,
-        max(parent_region_code) as parent_region_code,
-        max(population) as population,
-        bool_or(is_current) as is_current,
-        max(weight) as weight
-    from weighed
-    group by name_key, name_kind, place_id, place_type, country_code, region_code
+    select * exclude (name_rank)
+    from ranked
+    where name_rank = 1
     order by name_key, weight desc, place_id, name_kind
 """
+
+# Names that a misspelt word may stand for: of countries and regions, usual names of towns, every name of large cities;
+# by country, so that a search reads only the countries it looks in.
+_SPELLING_SQL = """
+    select
+        country_code,
+        place_type,
+        name_key,
+        place_id,
+        region_code,
+        parent_region_code,
+        population,
+        bool_or(name_kind <> 'alternate') as is_usual,
+        max(weight) as weight,
+        left(name_key, 3) as name_start,
+        left(name_key, 1) || right(name_key, 3) as name_end
+    from read_parquet('{names}')
+    where
+        length(name_key) between 4 and 42
+        and (
+            (place_type in ('country', 'region') and name_kind = 'name')
+            or (
+                place_type = 'city'
+                and population >= 1000
+                and (name_kind in ('name', 'english') or (name_kind = 'alternate' and population >= 100000))
+            )
+        )
+    group by country_code, place_type, name_key, place_id, region_code, parent_region_code, population
+    order by place_type, country_code, name_key, place_id
+"""
+
+TABLES = ("place", "name", "spelling", "code_holder")
+"""The Parquet files of a gazetteer; the folder appears with all of them."""
 
 
 def _quiet(_: str) -> None:
@@ -169,6 +222,9 @@ def _build(root: Path, target: Path, say: Progress) -> None:
         say(f"Writing {len(found.places):,} places and {len(found.names):,} names")
         _write(con, "select * from place order by place_type, place_id", folder / "place.parquet")
         _write(con, _NAMES_SQL, folder / "name.parquet")
+        _write(con, _SPELLING_SQL.format(names=folder / "name.parquet"), folder / "spelling.parquet", 10_000)
+        con.register("holder", pa.Table.from_pylist(found.holders, _HOLDER))
+        _write(con, "select distinct * from holder order by all", folder / "code_holder.parquet")
         con.close()
         summary = {"packages": sources.versions(), **found.coverage}
         (folder / "coverage.json").write_text(json.dumps(summary, indent=2, sort_keys=True) + "\n")
@@ -180,5 +236,5 @@ def _build(root: Path, target: Path, say: Progress) -> None:
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def _write(con: duckdb.DuckDBPyConnection, query: str, path: Path) -> None:
-    con.execute(f"copy ({query}) to '{path}' (format parquet, compression zstd, row_group_size 60000)")
+def _write(con: duckdb.DuckDBPyConnection, query: str, path: Path, group_rows: int = 60_000) -> None:
+    con.execute(f"copy ({query}) to '{path}' (format parquet, compression zstd, row_group_size {group_rows})")

@@ -58,17 +58,23 @@ DEPENDENCIES = {
 }
 """Codes of their own that people also write as part of another country ('San Juan, Puerto Rico, USA')."""
 
+CITY_STATES = frozenset({"GI", "HK", "MC", "MO", "SG", "VA"})
+"""Countries and territories that are one city: both names mean one area (S4)."""
+
+_LARGE_REGION_PEOPLE = 300_000
+_LARGE_CITY_PEOPLE = 100_000
 _AREA_KM = 100.0
 """A city further than this from the largest city of its airport is no part of that metropolitan area (S4)."""
 
 
 @dataclass(frozen=True)
 class Nodes:
-    """All places, all names, and how much of GeoNames' divisions found their ISO 3166-2 code."""
+    """All places and names, how much of GeoNames' divisions found their ISO 3166-2 code, and who held reused codes."""
 
     places: list[Row]
     names: list[Name]
     coverage: dict[str, Any]
+    holders: list[Row]
 
 
 def collect(say: Callable[[str], None]) -> Nodes:
@@ -87,7 +93,7 @@ def collect(say: Callable[[str], None]) -> Nodes:
     parents = {row["place_id"]: row["parent_region_code"] for row in region_rows}
     areas = _areas(cities, airports)
     city_rows = [_city(city, areas, parents) for city in cities.values()]
-    sites, site_names = _sites(airports, cities)
+    sites, site_names, holders = _sites(airports, cities)
     names = [
         *sources.country_names(),
         *_region_names(divisions, admin1, airports),
@@ -95,12 +101,22 @@ def collect(say: Callable[[str], None]) -> Nodes:
         *site_names,
     ]
     return Nodes(
-        [*countries.values(), *_historic(), *region_rows, *city_rows, *sites], names, _coverage(cities.values(), admin1)
+        [*countries.values(), *_historic(), *region_rows, *city_rows, *sites],
+        names,
+        _coverage(cities.values(), admin1),
+        holders,
     )
 
 
 def _is_city(row: Row) -> bool:
     return row["location_type"] in ("C", "O") and row["geoname_id"] is not None
+
+
+def _is_area(row: Row) -> bool:
+    """Whether what an airport serves is a country or a large region: its name means that, not a city."""
+    return row["feature_code"].startswith("PCL") or (
+        row["feature_code"] == "ADM1" and row["population"] >= _LARGE_REGION_PEOPLE
+    )
 
 
 def _add_served_cities(cities: dict[str, Row], airports: list[Row]) -> None:
@@ -113,6 +129,7 @@ def _add_served_cities(cities: dict[str, Row], airports: list[Row]) -> None:
             {**row, "place_id": row["geoname_id"], "alternates": []} if row["geoname_id"] not in cities else {},
         )
         known.setdefault("english", set())
+        known.setdefault("is_area", _is_area(row))
         known["english"] = set(known["english"]) | set(row["english"]) | {row["place_name"]}
 
 
@@ -152,7 +169,7 @@ def _countries(cities: Iterable[Row]) -> dict[str, Row]:
             place_name=name,
             country_code=code,
             sovereign_country_code=sovereigns.get(code),
-            area_id=code,
+            area_id=city["place_id"] if city and code in CITY_STATES else code,
             latitude=city["latitude"] if city else latitude,
             longitude=city["longitude"] if city else longitude,
             timezone=city["timezone"] if city else zone,
@@ -290,18 +307,26 @@ def _region_names(divisions: list[Row], admin1: dict[tuple[str, str], str], airp
 def _city_names(cities: Iterable[Row]) -> list[Name]:
     found = []
     for city in cities:
+        if city.get("is_area"):
+            continue
         found.append(Name(city["place_name"], city["place_id"], "name"))
         found += [Name(name, city["place_id"], "english") for name in sorted(city.get("english", ()))]
         found += [Name(name, city["place_id"], "alternate") for name in city["alternates"]]
         if city["place_name"].startswith("Mount "):
             found.append(Name("Mt " + city["place_name"][6:], city["place_id"], "name"))
+        if city["place_name"].startswith("Ciudad ") and city["population"] >= _LARGE_CITY_PEOPLE:
+            found.append(Name(city["place_name"][7:], city["place_id"], "english"))
     return found
 
 
-def _sites(airports: list[Row], cities: dict[str, Row]) -> tuple[list[Row], list[Name]]:
-    """Airports and stations by IATA code, and names that lead to their city; one row a code, the open one first."""
+def _sites(airports: list[Row], cities: dict[str, Row]) -> tuple[list[Row], list[Name], list[Row]]:
+    """Airports and stations by IATA code, names that lead to their city, and who held the codes that moved when.
+
+    One row a code, the open airport first.
+    """
     places: dict[str, Row] = {}
     names: list[Name] = []
+    held: dict[str, list[Row]] = defaultdict(list)
     for row in sorted(
         airports, key=lambda row: (row["valid_to"] is not None, -row["page_rank"], row["geoname_id"] or "")
     ):
@@ -312,10 +337,13 @@ def _sites(airports: list[Row], cities: dict[str, Row]) -> tuple[list[Row], list
             places.setdefault(site_id, _site(row, site_id, city_id, cities))
             target = city_id or site_id
             names.append(Name(row["iata"], target, "iata", site_id))
+            validity = {column: row[column] for column in ("valid_from", "valid_to")}
+            held[row["iata"]].append({"code_key": row["iata"].lower(), "place_id": target, **validity})
             names += [Name(name, target, "alternate", site_id) for name in {row["place_name"], *row["english"]}]
         elif row["valid_to"] is None:
             names.append(Name(row["iata"], str(city_id), "iata"))
-    return list(places.values()), names
+    moved = [rows for rows in held.values() if len({row["place_id"] for row in rows}) > 1]
+    return list(places.values()), names, [row for rows in moved for row in rows]
 
 
 def _site(row: Row, site_id: str, city_id: str | None, cities: dict[str, Row]) -> Row:

@@ -10,7 +10,7 @@ import duckdb
 import pyarrow as pa
 
 from pipelines.errors import MusterError
-from pipelines.places.gazetteer import Progress, ensure_gazetteer
+from pipelines.places.gazetteer import TABLES, Progress, ensure_gazetteer
 from pipelines.places.normal import key_sql
 from pipelines.settings import REFERENCE, Home
 
@@ -53,14 +53,17 @@ _ALIAS_SQL = f"""
 
 
 def load_reference(con: duckdb.DuckDBPyConnection, home: Home | None = None, progress: Progress | None = None) -> None:
-    """Make ``reference.gazetteer_place``, ``reference.gazetteer_name`` (views) and ``reference.place_alias``.
+    """Make ``reference.place_alias`` and, as views, ``reference.gazetteer_*``.
+
+    ``gazetteer_place`` and ``gazetteer_name`` hold every place and name, ``gazetteer_spelling`` the names looked
+    through for misspellings, ``gazetteer_code_holder`` who held a reused IATA code when.
 
     A home may add aliases of its own in ``places.csv`` (columns alias, place_id). Raises MusterError where that file
     cannot be read or names a place that does not exist.
     """
     folder = ensure_gazetteer(progress)
     con.execute("create schema if not exists reference")
-    for table in ("place", "name"):
+    for table in TABLES:
         path = str(folder / f"{table}.parquet").replace("'", "''")
         con.execute(f"create or replace view reference.gazetteer_{table} as select * from read_parquet('{path}')")
     rows = _read(REFERENCE / "place_aliases.csv", "shipped")

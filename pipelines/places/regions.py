@@ -20,6 +20,9 @@ _WORDS = re.compile(
     r"emirate|voivodeship|autonomous|community|parish|of|the|de|del|la|el|al|city|capital|territory|krai|kray|"
     r"teukbyeolsi|gwangyeoksi|jachisi|provincia|departamento|estado|wilaya|viloyati|islands?)\b"
 )
+_COARSE = frozenset({("PS", "WE"), ("RS", "SE")})
+"""Divisions of GeoNames that hold several of ISO's: the West Bank, central Serbia. Their cities have no region."""
+
 _CLOSE = 84.0
 """Least likeness, 0 to 100, of two names within one country that counts as the same division."""
 
@@ -106,7 +109,7 @@ def map_admin1(
     for city in cities:
         by_key[city["country_code"], city["admin1"]].append(city)
     names, votes, known = admin1_names(airports), _votes(airports), _Divisions(divisions, english)
-    keys = sorted(by_key)
+    keys = sorted(by_key.keys() - _COARSE)
     found: dict[tuple[str, str], str] = {}
     for key in keys:
         same = f"{key[0]}-{key[1]}" if key[0] == "US" and f"{key[0]}-{key[1]}" in known.codes else None

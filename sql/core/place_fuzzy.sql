@@ -2,7 +2,8 @@
 -- Rules: P1 (no guess is silent: these are 'fuzzy', with a score, until an alias confirms them).
 -- Why: only where the text or the feed says in which country or region to look, and only for one wrong, missing,
 -- swapped or added letter (two in nine letters or more). Candidates share the first three letters, or the first and the
--- last three, which keeps the search small.
+-- last three, which keeps the search small. Of equally near names a usual one counts before a by-name ('New Dehli' is
+-- New Delhi, though Delhi is called so too), then the larger city.
 with
 
 place_text as (
@@ -39,22 +40,19 @@ container as (
     where place_type in ('country', 'region') and name_kind <> 'alternate'
 ),
 
-gazetteer_name as (
+spelling as (
     select
         name_key,
+        name_start,
+        name_end,
         place_id,
         country_code,
         region_code,
         parent_region_code,
         population,
-        left(name_key, 3) as name_start,
-        left(name_key, 1) || right(name_key, 3) as name_end
-    from reference.gazetteer_name
-    where
-        place_type = 'city'
-        and population >= 1000
-        and (name_kind in ('name', 'english') or population >= 100000)
-        and length(name_key) between 4 and 42
+        is_usual
+    from reference.gazetteer_spelling
+    where place_type = 'city'
 ),
 
 -- A part that nothing is called, or nothing that the text supports ('Bogata, Colombia': there is one in Texas).
@@ -62,7 +60,8 @@ support as (
     select
         place_text_number,
         atom_number,
-        max(support_score) as support_score
+        max(support_score) as support_score,
+        max(name_kind) as name_kind
     from core.place_candidate
     group by place_text_number, atom_number
 ),
@@ -89,7 +88,7 @@ unread as (
             and place_atom.atom_number = support.atom_number
     where
         place_atom.atom_number is null
-        or (support.support_score = 0 and place_atom.span_key = place_span.span_key)
+        or (support.support_score = 0 and support.name_kind <> 'misspelt' and place_atom.span_key = place_span.span_key)
 ),
 
 -- The nearest country or region after the part, else what the feed says.
@@ -162,43 +161,49 @@ word as (
 near_start as (
     select
         word.*,
-        gazetteer_name.place_id,
-        gazetteer_name.population,
-        damerau_levenshtein(word.span_key, gazetteer_name.name_key) as typo_count
+        spelling.place_id,
+        spelling.population,
+        spelling.is_usual,
+        damerau_levenshtein(word.span_key, spelling.name_key) as typo_count
     from word
-    inner join gazetteer_name
+    inner join spelling
         on
-            word.country_code = gazetteer_name.country_code
-            and left(word.span_key, 3) = gazetteer_name.name_start
-            and length(gazetteer_name.name_key) between length(word.span_key) - 2 and length(word.span_key) + 2
+            word.country_code = spelling.country_code
+            and left(word.span_key, 3) = spelling.name_start
     where
-        word.region_code is null
-        or word.region_code = gazetteer_name.region_code
-        or word.region_code = gazetteer_name.parent_region_code
+        length(spelling.name_key) between length(word.span_key) - 2 and length(word.span_key) + 2
+        and (
+            word.region_code is null
+            or word.region_code = spelling.region_code
+            or word.region_code = spelling.parent_region_code
+        )
 ),
 
 near_end as (
     select
         word.*,
-        gazetteer_name.place_id,
-        gazetteer_name.population,
-        damerau_levenshtein(word.span_key, gazetteer_name.name_key) as typo_count
+        spelling.place_id,
+        spelling.population,
+        spelling.is_usual,
+        damerau_levenshtein(word.span_key, spelling.name_key) as typo_count
     from word
-    inner join gazetteer_name
+    inner join spelling
         on
-            word.country_code = gazetteer_name.country_code
-            and left(word.span_key, 1) || right(word.span_key, 3) = gazetteer_name.name_end
-            and length(gazetteer_name.name_key) between length(word.span_key) - 2 and length(word.span_key) + 2
+            word.country_code = spelling.country_code
+            and left(word.span_key, 1) || right(word.span_key, 3) = spelling.name_end
     where
-        word.region_code is null
-        or word.region_code = gazetteer_name.region_code
-        or word.region_code = gazetteer_name.parent_region_code
+        length(spelling.name_key) between length(word.span_key) - 2 and length(word.span_key) + 2
+        and (
+            word.region_code is null
+            or word.region_code = spelling.region_code
+            or word.region_code = spelling.parent_region_code
+        )
 ),
 
 measured as (
     select * from near_start
     where typo_count <= 2
-    union
+    union all
     select * from near_end
     where typo_count <= 2
 ),
@@ -217,7 +222,12 @@ ranked as (
         round(1 - measured.typo_count / cast(length(sought.span_key) as double), 3) as match_score,
         row_number() over (
             partition by sought.place_text_number, sought.group_number, sought.piece_number, sought.part_number
-            order by measured.typo_count asc, measured.population desc, measured.place_id asc, sought.region_code asc
+            order by
+                measured.typo_count asc,
+                measured.is_usual desc,
+                measured.population desc,
+                measured.place_id asc,
+                sought.region_code asc
         ) as choice_rank
     from sought
     inner join measured

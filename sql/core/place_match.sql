@@ -1,9 +1,11 @@
 -- Grain: one row per distinct text of stage.place_text and place that it may mean; candidate_count of them.
 -- Rules: P1, P2, P3, P4.
--- Why: the best candidate of each atom counts, unless the atom only says where another lies ('Ukraine' in
--- 'Kyiv, Ukraine'). A city that the word after it contradicts gives way to that word ('Smallville, Alberta'), unless it
--- is a large one and the word lies abroad ('Des Moines, IO'): then the city is taken, as fuzzy. A text of which nothing
--- is known is the feed's own country if it names one, and otherwise stays unknown: never a default country.
+-- Why: the best candidate of each atom counts, unless the atom only says where another lies ('Ukraine' in 'Kyiv,
+-- Ukraine'). A city that the word after it contradicts gives way to that word ('Smallville, Alberta'), unless it is a
+-- large one and the word lies abroad: then the city is taken if the word is a code ('Des Moines, IO'), both if it is a
+-- country's name ('Ankara, Israel'), as fuzzy. Fuzzy too is a place that was chosen only by a misspelt word. A text of
+-- which nothing is known is the feed's own country if it names one, and otherwise stays unknown: never a default
+-- country. The home's own aliases are believed whatever stands beside them.
 with
 
 place_text as (
@@ -35,7 +37,9 @@ choice as (
     where place_candidate.choice_rank = 1
 ),
 
--- Which atoms hold the place chosen for another atom.
+-- Which atoms hold the place chosen for another atom; one that is itself a city held elsewhere does not ('Kingston,
+-- Jamaica and Kingston, Ontario'), nor does what holds an unknown place of its own ('St-Benoit-du-Lac, Quebec;
+-- Sherbrooke, Quebec').
 holding as (
     select
         holder.place_text_number,
@@ -45,6 +49,10 @@ holding as (
         on
             choice.place_text_number = holder.place_text_number
             and choice.country_code = holder.country_code
+    inner join choice as holder_choice
+        on
+            holder.place_text_number = holder_choice.place_text_number
+            and holder.atom_number = holder_choice.atom_number
     where
         choice.atom_number <> holder.atom_number
         and (
@@ -56,6 +64,12 @@ holding as (
             )
         )
         and (holder.atom_number > choice.atom_number or holder.choice_rank = 1)
+        and (holder.group_number = choice.group_number or not holder.is_after_unread)
+        and (
+            holder_choice.place_type <> 'city'
+            or holder_choice.support_score < 800
+            or holder_choice.country_code = holder.country_code
+        )
     union
     -- 'San Juan, Puerto Rico, USA': the territory has a code of its own, and the country after it says no more.
     select
@@ -69,7 +83,8 @@ holding as (
     where holder.place_type = 'country' and holder.choice_rank = 1 and holder.atom_number > choice.atom_number
 ),
 
--- A code that could be of several countries, that nothing supports and that is not all of the text, says little.
+-- A code that could be of several countries, that nothing supports and that is not all of the text, says little. States
+-- of the US and provinces of Canada are written so ('Vacherie, LA'), if the country of that code is not far larger.
 vague as (
     select
         choice.place_text_number,
@@ -79,7 +94,8 @@ vague as (
                 when
                     other.place_type = 'region'
                     and choice.place_type = 'country'
-                    and other.name_weight / 0.05 > 2 * choice.name_weight / 1e10
+                    and other.name_weight / 0.05
+                    > case when other.country_code in ('CA', 'US') then 0.1 else 2 end * choice.name_weight / 1e10
                     then other.place_id
             end
         ) as likely_place_id
@@ -96,6 +112,7 @@ vague as (
         and length(place_text.text_key) > 6
         and other.name_kind in ('code', 'alias')
         and other.country_code <> choice.country_code
+        and choice.name_kind <> 'home'
         and not exists (
             select 1
             from holding
@@ -113,7 +130,11 @@ contradiction as (
         case
             when after_choice.place_type = 'country' and after_choice.name_kind <> 'code'
                 then case when choice.name_weight >= 500000 then 'both' else 'after' end
-            when after_choice.country_code = choice.country_code then 'after'
+            when after_choice.country_code = choice.country_code
+                then
+                    case
+                        when choice.name_weight >= 100000 and after_choice.name_kind <> 'code' then 'both' else 'after'
+                    end
             when choice.name_weight >= 100000 then 'city'
             when after_choice.name_kind = 'code' and after_choice.neighbour_count = 0 then 'none'
             else 'after'
@@ -131,7 +152,17 @@ contradiction as (
     where
         holding.holder_number is null
         and choice.place_type = 'city'
-        and choice.support_score < 800
+        and choice.name_kind <> 'home'
+        and after_choice.name_kind <> 'home'
+        and not (after_choice.is_alternative and choice.piece_number = after_choice.piece_number)
+        and (
+            choice.support_score < 800
+            or (
+                after_choice.place_type = 'region'
+                and after_choice.country_code = choice.country_code
+                and (choice.name_weight < 100000 or after_choice.name_kind = 'code')
+            )
+        )
         and after_choice.place_type in ('country', 'region')
         and (choice.sovereign_country_code is null or choice.sovereign_country_code <> after_choice.country_code)
 ),
@@ -175,6 +206,7 @@ unsaid as (
             and last_choice.atom_number = holding.holder_number
     where
         stray.place_type = 'city'
+        and stray.name_kind <> 'home'
         and stray.support_score = 0
         and stray.name_weight < 100000
         and last_choice.place_type in ('country', 'region')
@@ -191,25 +223,84 @@ unsaid as (
     from vague
 ),
 
+-- A larger place elsewhere, or a region, within such a list may be meant or not ('Simcoe, Scotland, Niagara, Ontario').
+astray as (
+    select distinct
+        stray.place_text_number,
+        stray.atom_number
+    from choice as stray
+    inner join choice as last_choice
+        on
+            stray.place_text_number = last_choice.place_text_number
+            and stray.group_number = last_choice.group_number
+            and stray.atom_number < last_choice.atom_number
+    inner join holding
+        on
+            last_choice.place_text_number = holding.place_text_number
+            and last_choice.atom_number = holding.holder_number
+    left join holding as held
+        on
+            stray.place_text_number = held.place_text_number
+            and stray.atom_number = held.holder_number
+    inner join choice as before_choice
+        on
+            stray.place_text_number = before_choice.place_text_number
+            and stray.group_number = before_choice.group_number
+            and stray.atom_number - 1 = before_choice.atom_number
+            and last_choice.country_code = before_choice.country_code
+    where
+        held.holder_number is null
+        and stray.place_type in ('city', 'region')
+        and stray.name_kind <> 'home'
+        and stray.support_score = 0
+        and stray.name_weight < 500000
+        and stray.country_code <> last_choice.country_code
+        and last_choice.place_type in ('country', 'region')
+),
+
+doubtful as (
+    select
+        place_text_number,
+        atom_number
+    from contradiction
+    where believed in ('city', 'both')
+    union
+    select
+        place_text_number,
+        after_number as atom_number
+    from contradiction
+    where believed = 'both'
+    union
+    select
+        place_text_number,
+        atom_number
+    from astray
+),
+
 named as (
     select
         choice.place_text_number,
         choice.atom_number,
         choice.name_kind,
-        case when contradiction.believed = 'city' then 1 else 0 end as is_doubtful
+        choice.support_score,
+        doubtful.atom_number is not null as is_doubtful
     from choice
     left join unsaid
         on
             choice.place_text_number = unsaid.place_text_number
             and choice.atom_number = unsaid.atom_number
-    left join contradiction
+    left join holding as holder
         on
-            choice.place_text_number = contradiction.place_text_number
-            and choice.atom_number = contradiction.atom_number
-    where unsaid.atom_number is null
+            choice.place_text_number = holder.place_text_number
+            and choice.atom_number = holder.holder_number
+    left join doubtful
+        on
+            choice.place_text_number = doubtful.place_text_number
+            and choice.atom_number = doubtful.atom_number
+    where unsaid.atom_number is null or (choice.name_kind = 'home' and holder.holder_number is null)
 ),
 
--- An alias may stand for several places ('French West Indies'): all of them are meant.
+-- An alias may stand for several places ('French West Indies'): all of them that the text supports alike are meant.
 exact as (
     select
         named.place_text_number,
@@ -218,17 +309,32 @@ exact as (
         place_candidate.place_type,
         place_candidate.country_code,
         place_candidate.region_code,
-        case when named.is_doubtful = 1 then 'fuzzy' else place_candidate.place_status end as place_status,
-        case when named.is_doubtful = 1 then 0.5 else 1.0 end as match_score,
-        case place_candidate.name_kind when 'iata' then 'airport code' else place_candidate.name_kind end
-            as match_method
+        case
+            when named.is_doubtful or (place_candidate.is_support_misspelt and not place_candidate.is_heaviest)
+                then 'fuzzy'
+            else place_candidate.place_status
+        end as place_status,
+        case
+            when named.is_doubtful then 0.5
+            when place_candidate.is_support_misspelt and not place_candidate.is_heaviest then 0.8
+            else place_candidate.match_score
+        end as match_score,
+        case
+            when named.is_doubtful then 'contradiction'
+            when place_candidate.name_kind = 'iata' then 'airport code'
+            when place_candidate.name_kind = 'misspelt' then 'fuzzy'
+            else place_candidate.name_kind
+        end as match_method
     from named
     inner join place_candidate
         on
             named.place_text_number = place_candidate.place_text_number
             and named.atom_number = place_candidate.atom_number
             and named.name_kind = place_candidate.name_kind
-    where place_candidate.choice_rank = 1 or (named.name_kind = 'alias' and place_candidate.support_score = 0)
+    where
+        place_candidate.choice_rank = 1
+        or named.name_kind = 'home'
+        or (named.name_kind = 'alias' and place_candidate.support_score = named.support_score)
 ),
 
 -- A misspelt city replaces the country or region that it was looked for in.
@@ -268,7 +374,15 @@ said as (
         'code' as match_method
     from vague
     left join place_fuzzy on vague.place_text_number = place_fuzzy.place_text_number
-    where vague.likely_place_id is not null and place_fuzzy.place_text_number is null
+    left join contradiction
+        on
+            vague.place_text_number = contradiction.place_text_number
+            and vague.atom_number = contradiction.after_number
+            and contradiction.believed = 'city'
+    where
+        vague.likely_place_id is not null
+        and place_fuzzy.place_text_number is null
+        and contradiction.atom_number is null
 ),
 
 meant as (
@@ -309,7 +423,7 @@ select
     place_text.place_text,
     place_text.country_hint,
     place_text.region_hint,
-    place_text.text_kind,
+    place_text.stated_kind as text_kind,
     cast(
         row_number() over (
             partition by place_text.place_text_number order by found.atom_number, found.place_id

@@ -2,7 +2,8 @@
 -- Rules: P1 (case, accents and punctuation do not count), P4 (cuts between places are kept as marks).
 -- Why: every later step works on the number and the folded text. Commas, brackets, slashes and dashes between blanks
 -- become ' , ', semicolons and line ends ' ; '. The folding equals that of the gazetteer's names
--- (pipelines/places/normal.py); a test holds the two together.
+-- (pipelines/places/normal.py); a test holds the two together. A code that moved from one airport to another comes with
+-- the day of its flight ('iata 2014-05-03').
 with
 
 place_text as (
@@ -90,7 +91,9 @@ select
     place_text,
     country_hint,
     region_hint,
-    text_kind,
+    split_part(text_kind, ' ', 1) as text_kind,
+    text_kind as stated_kind,
+    try_cast(nullif(split_part(text_kind, ' ', 2), '') as date) as text_date,
     coalesce(marked, '') as marked_text,
     coalesce(trim(regexp_replace(marked, '[ ,;]+', ' ', 'g')), '') as text_key,
     replace(coalesce(strip_accents(place_text), ''), '.', '') as cased_text

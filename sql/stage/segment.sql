@@ -3,7 +3,8 @@
 -- record).
 -- A rented car counts as a presence where it was taken; an expense as a presence on its date, unless its type
 -- (a ticket, a fee) is bought from anywhere. ARNK only says that a stretch was not booked.
--- Three capitals in a flight are an airport's code: FRA is Frankfurt there, and France only elsewhere.
+-- Three capitals in a flight are an airport's code: FRA is Frankfurt there, and France only elsewhere. The kind of a
+-- code that has moved from one airport to another carries the day ('iata 2014-05-03'), by which it is read.
 -- identity_text joins what names the traveller; without a person id or an e-mail address it carries the trip as well,
 -- because a name alone does not make two trips one person's (S10).
 -- segment_key packs file, record and repetition, so that it needs no sort and leads back to the bytes.
@@ -161,6 +162,11 @@ united as (
     select * from booked
     union all
     select * from spent
+),
+
+moved_code as (
+    select distinct code_key
+    from reference.gazetteer_code_holder
 )
 
 select
@@ -184,11 +190,17 @@ select
     u.segment_number,
     u.from_text,
     u.from_country_hint,
-    u.from_kind,
+    case
+        when f.code_key is null then u.from_kind
+        else concat(u.from_kind, ' ', cast(cast(coalesce(u.starts_local, u.ends_local) as date) as varchar))
+    end as from_kind,
     u.to_text,
     u.to_country_hint,
     u.to_region_hint,
-    u.to_kind,
+    case
+        when t.code_key is null then u.to_kind
+        else concat(u.to_kind, ' ', cast(cast(coalesce(u.ends_local, u.starts_local) as date) as varchar))
+    end as to_kind,
     u.starts_local,
     u.starts_has_time,
     u.ends_local,
@@ -199,6 +211,8 @@ select
     u.updated_at,
     cast(u.file_number as bigint) * 68719476736 + cast(u.record_number as bigint) * 64 + cast(u.repetition as bigint)
         as segment_key,
-    concat(u.feed, ':', substr(f.file_sha256, 1, 12), ':', cast(u.record_number as varchar)) as evidence
+    concat(u.feed, ':', substr(l.file_sha256, 1, 12), ':', cast(u.record_number as varchar)) as evidence
 from united as u
-inner join files as f on u.file_number = f.file_number
+inner join files as l on u.file_number = l.file_number
+left join moved_code as f on u.from_kind = 'iata' and lower(trim(u.from_text)) = f.code_key
+left join moved_code as t on u.to_kind = 'iata' and lower(trim(u.to_text)) = t.code_key

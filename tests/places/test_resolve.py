@@ -22,7 +22,7 @@ def read_cases() -> list[dict[str, str]]:
 def answers() -> dict[tuple[str, str | None, str], list[Match]]:
     """Every case resolved once, all texts of a kind together."""
     found = defaultdict(list)
-    for kind in ("text", "iata", "rating"):
+    for kind in sorted({case["text_kind"] for case in read_cases()}):
         pairs = [
             (case["place_text"], case["country_hint"] or None) for case in read_cases() if case["text_kind"] == kind
         ]
@@ -62,6 +62,19 @@ def test_a_home_adds_aliases_of_its_own(tmp_path: Path) -> None:
     (tmp_path / "places.csv").write_text("alias,place_id\nThe Annex,5128581\nLondon,6058560\n", encoding="utf-8")
     found = resolve_texts([("The Annex", None), ("London", None)], home=Home(tmp_path))
     assert [match.place_id for match in found] == ["5128581", "6058560"]
+
+
+def test_an_alias_of_a_home_for_several_places_beats_everything(tmp_path: Path) -> None:
+    (tmp_path / "places.csv").write_text(
+        "alias,place_id\nNorth tour,5128581\nNorth tour,6077243\nJuarez,3815488\nXYZ,703448\n", encoding="utf-8"
+    )
+    pairs = [("North tour", None), ("North tour", "FR"), ("North tour, USA", None), ("Juarez, Mexico", None)]
+    found = defaultdict(list)
+    for match in resolve_texts([*pairs, ("Paris / XYZ", None)], home=Home(tmp_path)):
+        found[match.place_text, match.country_hint].append((match.place_id, match.place_status))
+    both = [("5128581", "resolved"), ("6077243", "resolved")]
+    assert [found[pair] for pair in pairs] == [both, both, both, [("3815488", "resolved")]]
+    assert found["Paris / XYZ", None] == [("2988507", "resolved"), ("703448", "resolved")]
 
 
 @pytest.mark.parametrize(
