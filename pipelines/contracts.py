@@ -312,7 +312,8 @@ class Contract(_Strict):
             if column.minimum is not None or column.maximum is not None:
                 bounds = {"minimum": column.minimum, "maximum": column.maximum}
                 checks.append({"check": "between", "column": name, **bounds, "severity": "blocking"})
-        checks.append({"check": "row_count_min", "minimum": 1, "severity": "warning"})
+        if not self.optional:
+            checks.append({"check": "row_count_min", "minimum": 1, "severity": "warning"})
         return checks
 
 

@@ -1,13 +1,19 @@
--- title: The provider's country code names another country than the name beside it; the name counts.
+-- title: travel advice whose country code means another country than the name beside it; the name counts (R5)
 -- severity: warning
-with claims as (
+with countries as (
+    select place_id as code
+    from reference.gazetteer_place
+    where place_type = 'country'
+),
+
+claims as (
     select distinct
         provider,
         place,
         country_hint,
         country_code
     from stage.rating
-    where place_type = 'country' and country_code is not null and not is_fault
+    where place_type = 'country' and country_code in (select code from countries) and not is_fault
 ),
 
 matched as (
