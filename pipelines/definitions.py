@@ -12,7 +12,9 @@ from datetime import datetime
 from typing import Any
 
 import dagster as dg
+import duckdb
 import sqlalchemy
+from dagster._core.errors import DagsterExecutionInterruptedError
 
 from pipelines import instance as dagster_instance
 from pipelines import models as sql_models
@@ -346,7 +348,7 @@ def execute(
                 instance=instance,
                 raise_on_error=True,
             )
-        except Exception as error:
+        except (Exception, DagsterExecutionInterruptedError) as error:
             _raise_own(error, runs)
             raise
         finally:
@@ -355,14 +357,32 @@ def execute(
 
 
 def _raise_own(error: BaseException, runs: list[pipeline.Run]) -> None:
-    """Raise the MusterError behind Dagster's account of a failure, if there is one."""
-    behind: BaseException | None = error
-    while behind is not None:
-        if isinstance(behind, MusterError):
-            raise behind from behind.__cause__
-        behind = behind.__cause__ or behind.__context__
+    """Raise what is behind Dagster's account of a failure: a MusterError, the wish to stop, or a closed gate."""
+    behind = list(_behind(error))
+    for found in behind:
+        if isinstance(found, MusterError):
+            raise found from found.__cause__
+    if any(_is_wish_to_stop(found) for found in behind):
+        raise KeyboardInterrupt
     if runs:
         validation.require_no_blocking(runs[0].findings())
+
+
+def _behind(error: BaseException) -> Iterator[BaseException]:
+    """An error, then the causes of it. Interrupted errors may name each other, so each is given once."""
+    seen: set[int] = set()
+    found: BaseException | None = error
+    while found is not None and id(found) not in seen:
+        seen.add(id(found))
+        yield found
+        found = found.__cause__ or found.__context__
+
+
+def _is_wish_to_stop(error: BaseException) -> bool:
+    """Whether this is Ctrl-C, as Python, Dagster or DuckDB (a RuntimeError while a query is at work) tells of it."""
+    if isinstance(error, KeyboardInterrupt | DagsterExecutionInterruptedError | duckdb.InterruptException):
+        return True
+    return isinstance(error, RuntimeError) and str(error) == "Query interrupted"
 
 
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}

@@ -110,7 +110,7 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for check in self._checks.values():
-            check.wait()
+            check.wait(stop=error is not None)
         if self._state.con is not None:
             self._state.con.close()
             self._state.con = None
@@ -299,6 +299,7 @@ class _Background:
     ) -> None:
         self._report: validation.Report | None = None
         self._error: BaseException | None = None
+        self._cursor = cursor
         self._thread = threading.Thread(
             target=self._work, args=(cursor, contracts, models, scope), name=f"check-{scope}", daemon=True
         )
@@ -316,8 +317,11 @@ class _Background:
         finally:
             cursor.close()
 
-    def wait(self) -> None:
-        """Wait for the checks to end, whatever came of them."""
+    def wait(self, stop: bool = False) -> None:
+        """Wait for the checks to end, whatever came of them; ``stop`` ends the query that is at work."""
+        if stop:
+            with contextlib.suppress(Exception):  # the cursor may be closed already
+                self._cursor.interrupt()
         self._thread.join()
 
     def report(self) -> validation.Report:
