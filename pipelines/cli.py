@@ -28,6 +28,7 @@ app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
+_STOPPED = 130
 INSTANT = "ISO 8601, such as 2026-11-22T08:00Z; without an offset it is office time, a date alone its midnight"
 
 HomeOption = Annotated[
@@ -235,9 +236,11 @@ def execute(arguments: list[str]) -> int:
     try:
         result = app(args=arguments, prog_name="muster", standalone_mode=False)
         sys.stdout.flush()
+        if result == _STOPPED:  # typer's answer to Ctrl-C
+            return _fail("Stopped.", _STOPPED)
         return result if isinstance(result, int) else 0
     except KeyboardInterrupt:
-        return _fail("Stopped.", 130)
+        return _fail("Stopped.", _STOPPED)
     except BrokenPipeError:
         # The reader of a pipe (head, less) has left: nothing more to say, and nothing to say it to.
         with contextlib.suppress(OSError):
@@ -251,7 +254,7 @@ def execute(arguments: list[str]) -> int:
         if hasattr(error, "format_message") and hasattr(error, "exit_code"):  # typer's own: wrong use
             return _fail(_usage(error, arguments), int(error.exit_code))
         if type(error).__name__ == "Abort":
-            return _fail("Stopped.", 130)
+            return _fail("Stopped.", _STOPPED)
         if "--verbose" in arguments:
             raise
         return _fail(_describe(error), 1)
