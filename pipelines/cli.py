@@ -186,6 +186,46 @@ def fetch_ratings(
     fetching.fetch_ratings(_home(home), provider)
 
 
+places_app = typer.Typer(no_args_is_help=True, help="Explain what a place text means; list those to settle.")
+app.add_typer(places_app, name="places")
+
+
+@places_app.command("resolve")
+def resolve_place(
+    text: Annotated[str, typer.Argument(metavar="TEXT", help="a place as a feed writes it")],
+    home: HomeOption = None,
+    country: Annotated[
+        str | None, typer.Option("--country", metavar="CC", help="the country that the feed gives beside it")
+    ] = None,
+    flight_date: Annotated[
+        str | None,
+        typer.Option("--flight-date", metavar="D", help="read it as the airport code of a flight on that day"),
+    ] = None,
+    output_format: FormatOption = "table",
+    verbose: VerboseOption = False,
+) -> None:
+    """Say which places a text means, and why."""
+    from pipelines.commands import places
+
+    places.resolve(_home(home), text, country, flight_date, output_format)
+
+
+@places_app.command("unresolved")
+def unresolved_places(
+    home: HomeOption = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, max=1_000_000, help="how many texts")] = 50,
+    output_format: FormatOption = "table",
+    verbose: VerboseOption = False,
+) -> None:
+    """List place texts that are unknown or guessed.
+
+    The most person-days come first. A line in places.csv of the home (alias, place_id) settles a text at the next run.
+    """
+    from pipelines.commands import places
+
+    places.show_unresolved(_home(home), limit, output_format)
+
+
 @app.command()
 def generate(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="an empty or new folder")],

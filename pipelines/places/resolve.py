@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import duckdb
@@ -52,30 +53,53 @@ def run_models(con: duckdb.DuckDBPyConnection) -> None:
         con.execute(f"create or replace table core.{model} as {query}")
 
 
-def resolve_texts(
+@contextmanager
+def resolving(
     texts: Iterable[tuple[str | None, str | None]], text_kind: str = "text", home: Home | None = None
-) -> list[Match]:
-    """Matches of (text, country hint) pairs, in the order of the texts' first appearance.
+) -> Iterator[duckdb.DuckDBPyConnection]:
+    """A connection in whose schema ``core`` the (text, country hint) pairs are resolved, step by step.
 
-    text_kind is ``text``, ``iata`` or ``rating``; a home's own aliases count where one is given. Raises MusterError as
-    :func:`load_reference` does.
+    Raises MusterError as :func:`load_reference` does.
     """
-    pairs = list(dict.fromkeys(texts))
     con = duckdb.connect()
-    con.execute("set enable_progress_bar = false")
-    con.execute("set timezone = 'UTC'")
-    load_reference(con, home)
-    con.execute("create schema stage")
-    rows = [{"place_text": t, "country_hint": h, "region_hint": None, "text_kind": text_kind} for t, h in pairs]
-    con.register("given", pa.Table.from_pylist(rows, _TEXT))
-    con.execute("create table stage.place_text as select * from given")
-    con.execute("create or replace table reference.parameter as select 'UTC' as office_timezone")
-    run_models(con)
+    try:
+        con.execute("set enable_progress_bar = false")
+        con.execute("set timezone = 'UTC'")
+        load_reference(con, home)
+        con.execute("create schema stage")
+        rows = [
+            {"place_text": text, "country_hint": hint, "region_hint": None, "text_kind": text_kind}
+            for text, hint in dict.fromkeys(texts)
+        ]
+        con.register("given", pa.Table.from_pylist(rows, _TEXT))
+        con.execute("create table stage.place_text as select * from given")
+        con.execute("create or replace table reference.parameter as select 'UTC' as office_timezone")
+        run_models(con)
+        yield con
+    finally:
+        con.close()
+
+
+def matches(con: duckdb.DuckDBPyConnection) -> list[Match]:
+    """What :func:`resolving` found, by candidate number."""
     found = con.execute(
         "select m.place_text, m.country_hint, m.candidate_number, m.candidate_count, m.place_id, m.place_status, "
         "m.match_score, m.match_method, p.place_type, p.place_name, p.country_code, p.region_code "
         "from core.place_match as m join core.place as p using (place_id) order by m.candidate_number"
     ).fetchall()
-    con.close()
+    return [Match(*row) for row in found]
+
+
+def resolve_texts(
+    texts: Iterable[tuple[str | None, str | None]], text_kind: str = "text", home: Home | None = None
+) -> list[Match]:
+    """Matches of (text, country hint) pairs, in the order of the texts' first appearance.
+
+    text_kind is ``text``, ``iata`` (with the day, where a code has moved: ``iata 2014-05-03``) or ``rating``; a home's
+    own aliases count where one is given. Raises MusterError as :func:`load_reference` does.
+    """
+    pairs = list(dict.fromkeys(texts))
+    with resolving(pairs, text_kind, home) as con:
+        found = matches(con)
     order = {pair: number for number, pair in enumerate(pairs)}
-    return sorted((Match(*row) for row in found), key=lambda match: order[match.place_text, match.country_hint])
+    return sorted(found, key=lambda match: order[match.place_text, match.country_hint])
