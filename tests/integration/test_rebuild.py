@@ -78,9 +78,7 @@ def test_an_earlier_known_at_gives_what_was_known_then(tmp_path: Path) -> None:
 
     new = _trip("T2", "Quito, Ecuador", "2026-12-01", "2026-12-04")
     moved = _trip("T1", "Lyon, France", "2026-11-03", "2026-11-14", updated_at="2026-11-09T10:00:00Z")
-    write_csv(
-        inbox / "registrations" / "20261110.csv", [moved, _trip("T2", "Quito, Ecuador", "2026-12-01", "2026-12-04")]
-    )
+    write_csv(inbox / "registrations" / "20261110.csv", [moved, new])
     write_csv(inbox / "people" / "20261111.csv", [PERSON | {"given_name": "Ada Marie", "mobile_phone": "+1 555 0100"}])
     _rebuild(office, as_of, now)
     assert {row[0] for row in office.rows("select place_name from stay")} == {"Lyon", "Quito"}
