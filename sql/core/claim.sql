@@ -263,7 +263,6 @@ evidence_claim as (
         p.place_key,
         i.starts_at,
         i.ends_at,
-        2 as precedence,
         case
             when s.segment_status = 'possible' then 'possible'
             when i.is_overdue then 'overdue'
@@ -272,7 +271,7 @@ evidence_claim as (
         end as presence,
         s.trip_key,
         s.to_place_status = 'fuzzy' as is_guessed,
-        [s.segment_key] as segment_keys
+        s.segment_key
     from evidence_interval as i
     inner join segments as s on i.segment_key = s.segment_key
     inner join segment_place as p on s.segment_key = p.segment_key
@@ -284,11 +283,10 @@ whole_day_claim as (
         k.place_key,
         greatest(k.starts_at, s.first_day_at) as starts_at,
         least(k.known_ends_at, s.last_day_ends_at) as ends_at,
-        2 as precedence,
         'confirmed' as presence,
         s.trip_key,
         k.is_guessed,
-        [s.segment_key] as segment_keys
+        s.segment_key
     from stop_kind as k
     inner join segments as s on k.traveller_key = s.traveller_key
     inner join core.place_near as n on k.place_key = n.place_key and s.to_place_key = n.other_place_key
@@ -296,6 +294,26 @@ whole_day_claim as (
         s.segment_kind = 'lodging' and s.segment_status = 'confirmed'
         and k.next_departure = 'same' and k.is_confirmed and not k.is_transit
         and greatest(k.starts_at, s.first_day_at) < least(k.known_ends_at, s.last_day_ends_at)
+),
+
+-- A hotel that a booking and a registration name is one statement with two records behind it.
+said_claim as (
+    select
+        traveller_key,
+        place_key,
+        starts_at,
+        ends_at,
+        2 as precedence,
+        presence,
+        max(trip_key) as trip_key,
+        bool_and(is_guessed) as is_guessed,
+        list(segment_key) as segment_keys
+    from (
+        select * from evidence_claim
+        union all
+        select * from whole_day_claim
+    ) as said
+    group by traveller_key, place_key, starts_at, ends_at, presence
 ),
 
 claims as (
@@ -307,44 +325,23 @@ claims as (
     union all
     select * from route_claim
     union all
-    select * from evidence_claim
-    union all
-    select * from whole_day_claim
-),
-
-weighed as (
-    select
-        c.traveller_key,
-        c.place_key,
-        c.starts_at,
-        c.ends_at,
-        case when c.precedence = 2 and h.place_key is not null then 3 else c.precedence end as precedence,
-        case when h.place_key is not null and c.presence = 'overdue' then 'likely' else c.presence end as presence,
-        case c.presence
-            when 'confirmed' then 4 when 'likely' then 3 when 'overdue' then 2 when 'possible' then 1 else 4
-        end
-            as certainty,
-        h.place_key is not null as is_home,
-        l.main_trip_key as trip_key,
-        c.is_guessed,
-        c.segment_keys
-    from claims as c
-    inner join core.trip_link as l on c.trip_key = l.trip_key
-    left join home as h on c.traveller_key = h.traveller_key and c.place_key = h.place_key
-    where c.ends_at > c.starts_at
+    select * from said_claim
 )
 
 select
-    traveller_key,
-    place_key,
-    starts_at,
-    ends_at,
-    precedence,
-    presence,
-    certainty,
-    is_home,
-    max(trip_key) as trip_key,
-    bool_and(is_guessed) as is_guessed,
-    flatten(list(segment_keys)) as segment_keys
-from weighed
-group by traveller_key, place_key, starts_at, ends_at, precedence, presence, certainty, is_home
+    c.traveller_key,
+    c.place_key,
+    c.starts_at,
+    c.ends_at,
+    case when c.precedence = 2 and h.place_key is not null then 3 else c.precedence end as precedence,
+    case when h.place_key is not null and c.presence = 'overdue' then 'likely' else c.presence end as presence,
+    case c.presence when 'confirmed' then 4 when 'likely' then 3 when 'overdue' then 2 when 'possible' then 1 else 4 end
+        as certainty,
+    h.place_key is not null as is_home,
+    l.main_trip_key as trip_key,
+    c.is_guessed,
+    c.segment_keys
+from claims as c
+inner join core.trip_link as l on c.trip_key = l.trip_key
+left join home as h on c.traveller_key = h.traveller_key and c.place_key = h.place_key
+where c.ends_at > c.starts_at

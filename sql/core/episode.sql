@@ -1,48 +1,38 @@
 -- Grain: claim, with the episode (claims of one traveller that overlap, directly or through others) it belongs to.
 -- Rules: S5 (stays contradict only while they overlap). Claims that merely touch are different episodes, which keeps
 -- the weighing of statements small; an episode of one claim needs no weighing at all.
+-- An episode is named by the start of its first claim. The frames are ranges, so that claims that start together
+-- belong together whatever their order.
 with claims as (
-    select
-        traveller_key,
-        place_key,
-        starts_at,
-        ends_at,
-        precedence,
-        presence,
-        certainty,
-        is_home,
-        trip_key,
-        is_guessed,
-        segment_keys
-    from core.claim
+    select * from core.claim
 ),
 
-ordered as (
+reached as (
     select
         *,
         max(ends_at) over (
             partition by traveller_key
-            order by starts_at asc, ends_at desc, place_key asc, presence asc, trip_key asc
+            order by starts_at
             rows between unbounded preceding and 1 preceding
         ) as reached_at
     from claims
 ),
 
-marked as (
+named as (
     select
         *,
-        sum(case when reached_at > starts_at then 0 else 1 end) over (
+        max(case when reached_at > starts_at then null else starts_at end) over (
             partition by traveller_key
-            order by starts_at asc, ends_at desc, place_key asc, presence asc, trip_key asc
-            rows between unbounded preceding and current row
-        ) as episode_number
-    from ordered
+            order by starts_at
+            range between unbounded preceding and current row
+        ) as episode_starts_at
+    from reached
 )
 
 select
     traveller_key,
-    cast(episode_number as integer) as episode_number,
-    count(*) over (partition by traveller_key, episode_number) as claim_count,
+    episode_starts_at,
+    count(*) over (partition by traveller_key, episode_starts_at) as claim_count,
     place_key,
     starts_at,
     ends_at,
@@ -53,4 +43,4 @@ select
     trip_key,
     is_guessed,
     segment_keys
-from marked
+from named

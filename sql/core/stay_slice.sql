@@ -22,14 +22,14 @@ places as (
 boundaries as (
     select
         traveller_key,
-        episode_number,
+        episode_starts_at,
         starts_at as happens_at
     from claims
     where claim_count > 1
     union
     select
         traveller_key,
-        episode_number,
+        episode_starts_at,
         ends_at as happens_at
     from claims
     where claim_count > 1
@@ -38,16 +38,16 @@ boundaries as (
 slices as (
     select
         traveller_key,
-        episode_number,
+        episode_starts_at,
         happens_at as starts_at,
-        lead(happens_at) over (partition by traveller_key, episode_number order by happens_at) as ends_at
+        lead(happens_at) over (partition by traveller_key, episode_starts_at order by happens_at) as ends_at
     from boundaries
 ),
 
 members as (
     select
         s.traveller_key,
-        s.episode_number,
+        s.episode_starts_at,
         s.starts_at,
         s.ends_at,
         c.place_key,
@@ -58,11 +58,11 @@ members as (
         c.trip_key,
         c.is_guessed,
         c.segment_keys,
-        min(c.precedence) over (partition by s.traveller_key, s.episode_number, s.starts_at) as first_precedence
+        min(c.precedence) over (partition by s.traveller_key, s.episode_starts_at, s.starts_at) as first_precedence
     from slices as s
     inner join claims as c
         on
-            s.traveller_key = c.traveller_key and s.episode_number = c.episode_number
+            s.traveller_key = c.traveller_key and s.episode_starts_at = c.episode_starts_at
             and s.starts_at >= c.starts_at and s.starts_at < c.ends_at
     where s.ends_at is not null and c.claim_count > 1
 ),
@@ -70,7 +70,7 @@ members as (
 by_place as (
     select
         traveller_key,
-        episode_number,
+        episode_starts_at,
         starts_at,
         min(ends_at) as ends_at,
         place_key,
@@ -83,20 +83,20 @@ by_place as (
         flatten(list(segment_keys)) as segment_keys
     from members
     where precedence = first_precedence
-    group by traveller_key, episode_number, starts_at, place_key
+    group by traveller_key, episode_starts_at, starts_at, place_key
 ),
 
 counted as (
     select
         *,
-        count(*) over (partition by traveller_key, episode_number, starts_at) as place_count
+        count(*) over (partition by traveller_key, episode_starts_at, starts_at) as place_count
     from by_place
 ),
 
 gives_way as (
     select
         a.traveller_key,
-        a.episode_number,
+        a.episode_starts_at,
         a.starts_at,
         a.place_key,
         b.place_key as better_place_key,
@@ -107,7 +107,7 @@ gives_way as (
     from counted as a
     inner join counted as b
         on
-            a.traveller_key = b.traveller_key and a.episode_number = b.episode_number
+            a.traveller_key = b.traveller_key and a.episode_starts_at = b.episode_starts_at
             and a.starts_at = b.starts_at and a.place_key <> b.place_key
     inner join places as p on a.place_key = p.place_key
     inner join places as q on b.place_key = q.place_key
@@ -124,14 +124,14 @@ gives_way as (
         )
 ),
 
-g as (select distinct traveller_key, episode_number, starts_at, place_key from gives_way),
+g as (select distinct traveller_key, episode_starts_at, starts_at, place_key from gives_way),
 
 survivors as (
     select c.*
     from counted as c
     left join g
         on
-            c.traveller_key = g.traveller_key and c.episode_number = g.episode_number
+            c.traveller_key = g.traveller_key and c.episode_starts_at = g.episode_starts_at
             and c.starts_at = g.starts_at and c.place_key = g.place_key
     where g.place_key is null
 ),
@@ -139,7 +139,7 @@ survivors as (
 inherited as (
     select
         traveller_key,
-        episode_number,
+        episode_starts_at,
         starts_at,
         better_place_key as place_key,
         max(certainty) as certainty,
@@ -147,7 +147,7 @@ inherited as (
         max(trip_key) as trip_key,
         flatten(list(segment_keys)) as segment_keys
     from gives_way
-    group by traveller_key, episode_number, starts_at, better_place_key
+    group by traveller_key, episode_starts_at, starts_at, better_place_key
 ),
 
 weighed as (
@@ -163,11 +163,11 @@ weighed as (
         s.is_guessed,
         case when i.place_key is null then s.segment_keys else list_concat(s.segment_keys, i.segment_keys) end
             as segment_keys,
-        count(*) over (partition by s.traveller_key, s.episode_number, s.starts_at) as candidate_count
+        count(*) over (partition by s.traveller_key, s.episode_starts_at, s.starts_at) as candidate_count
     from survivors as s
     left join inherited as i
         on
-            s.traveller_key = i.traveller_key and s.episode_number = i.episode_number
+            s.traveller_key = i.traveller_key and s.episode_starts_at = i.episode_starts_at
             and s.starts_at = i.starts_at and s.place_key = i.place_key
 )
 
