@@ -34,10 +34,11 @@ people as (
 
 phones as (
     select distinct
-        identity_text,
-        right(regexp_replace(phone, '[^0-9]', '', 'g'), 9) as phone_key
-    from stage.segment
-    where phone is not null and length(regexp_replace(phone, '[^0-9]', '', 'g')) >= 7
+        s.identity_text,
+        right(regexp_replace(s.phone, '[^0-9]', '', 'g'), 9) as phone_key
+    from stage.segment as s
+    inner join claims as c on s.identity_text = c.identity_text
+    where s.phone is not null and length(regexp_replace(s.phone, '[^0-9]', '', 'g')) >= 7
 ),
 
 addresses as (

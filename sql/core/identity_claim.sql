@@ -6,19 +6,7 @@
 -- address without its +tag where the roster does not know the tag.
 -- has_own_domain: the roster does not know the address, but its domain is one of the roster's own (one main address in
 -- twenty or more). Such an address belongs to somebody, and probably to somebody else; a private one says nothing.
-with segments as (
-    select
-        segment_key,
-        identity_text,
-        source,
-        trip_ref,
-        person_id,
-        email,
-        traveller_name
-    from stage.segment
-),
-
-roster as (
+with roster as (
     select
         person_id,
         email,
@@ -68,10 +56,11 @@ roster_domain as (
     where people * 20 >= all_people
 ),
 
+-- stage.segment is read in place, not through a common table expression: that would copy all of it.
 -- Segments of one identity_text name the traveller alike, so the first speaks for all; keys compare faster than texts.
 spoken as (
     select min(segment_key) as segment_key
-    from segments
+    from stage.segment
     group by identity_text
 ),
 
@@ -83,7 +72,7 @@ stated as (
         s.person_id,
         s.email,
         s.traveller_name
-    from segments as s
+    from stage.segment as s
     inner join spoken as f on s.segment_key = f.segment_key
 ),
 
@@ -118,7 +107,7 @@ beside as (
         w.traveller_name,
         s.identity_text as other_text
     from weak as w
-    inner join segments as s on w.source = s.source and w.trip_ref = s.trip_ref
+    inner join stage.segment as s on w.source = s.source and w.trip_ref = s.trip_ref
     where s.identity_text <> w.identity_text
 ),
 

@@ -15,16 +15,6 @@ candidates as (
     select * from core.identity_candidate
 ),
 
-segments as (
-    select
-        identity_text,
-        carrier_code,
-        service_number,
-        cast(starts_local as date) as departure_date
-    from stage.segment
-    where segment_kind = 'movement' and service_number <> ''
-),
-
 ways as (
     select
         identity_text,
@@ -153,15 +143,16 @@ decided as (
     left join counted as n on k.identity_text = n.identity_text
 ),
 
+-- stage.segment is read in place, not through a common table expression: that would copy all of it.
 open_flight as (
     select distinct
         s.identity_text,
         s.carrier_code,
         s.service_number,
-        s.departure_date
-    from segments as s
+        cast(s.starts_local as date) as departure_date
+    from stage.segment as s
     inner join decided as d on s.identity_text = d.identity_text
-    where d.found_id is null and d.candidate_count > 0
+    where d.found_id is null and d.candidate_count > 0 and s.segment_kind = 'movement' and s.service_number <> ''
 ),
 
 flown as (
@@ -169,10 +160,10 @@ flown as (
         o.identity_text,
         d.found_id
     from open_flight as o
-    inner join segments as s
+    inner join stage.segment as s
         on
-            o.service_number = s.service_number and o.departure_date = s.departure_date
-            and o.carrier_code = s.carrier_code
+            o.service_number = s.service_number and o.departure_date = cast(s.starts_local as date)
+            and o.carrier_code = s.carrier_code and s.segment_kind = 'movement'
     inner join decided as d on s.identity_text = d.identity_text
     where d.found_id is not null
 ),
