@@ -309,6 +309,7 @@ select
     atom_number,
     group_number,
     piece_number,
+    span_key,
     is_alternative,
     is_after_unread,
     name_kind,

@@ -154,7 +154,8 @@ word as (
     select distinct
         span_key,
         country_code,
-        region_code
+        region_code,
+        case when length(span_key) >= 9 then 2 else 1 end as typos_allowed
     from sought
 ),
 
@@ -171,7 +172,8 @@ near_start as (
             word.country_code = spelling.country_code
             and left(word.span_key, 3) = spelling.name_start
     where
-        length(spelling.name_key) between length(word.span_key) - 2 and length(word.span_key) + 2
+        length(spelling.name_key)
+        between length(word.span_key) - word.typos_allowed and length(word.span_key) + word.typos_allowed
         and (
             word.region_code is null
             or word.region_code = spelling.region_code
@@ -192,7 +194,8 @@ near_end as (
             word.country_code = spelling.country_code
             and left(word.span_key, 1) || right(word.span_key, 3) = spelling.name_end
     where
-        length(spelling.name_key) between length(word.span_key) - 2 and length(word.span_key) + 2
+        length(spelling.name_key)
+        between length(word.span_key) - word.typos_allowed and length(word.span_key) + word.typos_allowed
         and (
             word.region_code is null
             or word.region_code = spelling.region_code
@@ -202,10 +205,10 @@ near_end as (
 
 measured as (
     select * from near_start
-    where typo_count <= 2
+    where typo_count <= typos_allowed
     union all
     select * from near_end
-    where typo_count <= 2
+    where typo_count <= typos_allowed
 ),
 
 ranked as (
@@ -235,7 +238,6 @@ ranked as (
             sought.span_key = measured.span_key
             and sought.country_code = measured.country_code
             and coalesce(sought.region_code, '') = coalesce(measured.region_code, '')
-    where measured.typo_count <= case when length(sought.span_key) >= 9 then 2 else 1 end
 )
 
 select

@@ -20,6 +20,24 @@ every_fuzzy as (
     select * from core.place_fuzzy
 ),
 
+-- Words that some small town is called by too; without a country or region that holds it, the town is not meant.
+general as (
+    select
+        unnest(
+            [
+                'abroad', 'airport', 'apartment', 'arrival', 'base', 'beach', 'branch', 'campus', 'center', 'central',
+                'centre', 'clinic', 'coast', 'college', 'compound', 'conference', 'departure', 'downtown', 'embassy',
+                'field', 'forest', 'harbor', 'harbour', 'headquarters', 'highland', 'hilton', 'holiday', 'home',
+                'hospital', 'hostel', 'hotel', 'hyatt', 'institute', 'international', 'leave', 'library', 'lodge',
+                'marriott', 'meeting', 'mercure', 'midtown', 'ministry', 'mission', 'mountain', 'national', 'novotel',
+                'office', 'online', 'park', 'parliament', 'private', 'project', 'quarter', 'radisson', 'remote',
+                'research', 'reserve', 'residence', 'return', 'rig', 'river', 'school', 'serena', 'sheraton', 'station',
+                'street', 'suburb', 'terminal', 'tower', 'train', 'training', 'transit', 'travel', 'university',
+                'uptown', 'valley', 'various', 'village', 'virtual', 'western', 'workshop'
+            ]
+        ) as span_key
+),
+
 dependency as (
     select
         country_code,
@@ -34,7 +52,15 @@ choice as (
         dependency.sovereign_country_code
     from place_candidate
     left join dependency on place_candidate.country_code = dependency.country_code
-    where place_candidate.choice_rank = 1
+    left join general on place_candidate.span_key = general.span_key
+    where
+        place_candidate.choice_rank = 1
+        and not (
+            general.span_key is not null
+            and place_candidate.place_type = 'city'
+            and place_candidate.name_kind <> 'home'
+            and place_candidate.support_score < 800
+        )
 ),
 
 -- Which atoms hold the place chosen for another atom; one that is itself a city held elsewhere does not ('Kingston,
@@ -258,6 +284,32 @@ astray as (
         and last_choice.place_type in ('country', 'region')
 ),
 
+-- A small town after a comma, in a country that nothing else in the text lies in, beside a far larger place.
+lone as (
+    select distinct
+        choice.place_text_number,
+        choice.atom_number
+    from choice
+    inner join choice as other
+        on
+            choice.place_text_number = other.place_text_number
+            and choice.group_number = other.group_number
+            and choice.piece_number <> other.piece_number
+    left join choice as compatriot
+        on
+            choice.place_text_number = compatriot.place_text_number
+            and choice.country_code = compatriot.country_code
+            and choice.atom_number <> compatriot.atom_number
+    where
+        choice.place_type = 'city'
+        and choice.name_kind in ('name', 'alternate')
+        and choice.support_score = 0
+        and choice.name_weight < 50000
+        and not choice.is_alternative
+        and compatriot.atom_number is null
+        and other.name_weight > 20 * choice.name_weight
+),
+
 doubtful as (
     select
         place_text_number,
@@ -275,6 +327,11 @@ doubtful as (
         place_text_number,
         atom_number
     from astray
+    union
+    select
+        place_text_number,
+        atom_number
+    from lone
 ),
 
 named as (
