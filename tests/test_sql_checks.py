@@ -1,0 +1,170 @@
+"""Every invariant of sql/checks finds what breaks it and nothing else: a check that cannot fail is no check."""
+
+from __future__ import annotations
+
+import duckdb
+import pytest
+
+from pipelines.settings import SQL
+
+CHECKS = sorted(path.stem for path in (SQL / "checks").glob("*.sql"))
+
+T0, T1, T2 = "timestamp '2026-03-02'", "timestamp '2026-03-04'", "timestamp '2026-03-06'"
+PARAMETER = f"create table reference.parameter as select {T2} as as_of, false as count_home, 30 as open_ended_days"
+WEEK = (
+    f"create table core.week as select date '2026-03-02' as week_start_date, {T0} as starts_at, "
+    "timestamp '2026-03-09' as ends_at"
+)
+BY_WEEK = (
+    "create table mart.exposure_by_week as select date '2026-03-02' as week_start_date, {0} as person_days, "
+    "{0} as person_days_actual, 0.0 as person_days_planned"
+)
+PIECE = (
+    "create table core.stay_piece as select * from (values {}) as v "
+    "(stay_id, traveller_key, starts_at, ends_at, candidate_count, is_home)"
+)
+INTERVAL = "create table core.exposure_interval as select * from (values {}) as v (stay_id, starts_at, ends_at, candidate_count)"
+ACCOUNT = (
+    "create table land.file as select 'f' as feed, 'a' as file_sha256, 5 as records, 3 as loaded, 1 as rejected, "
+    "{} as blank"
+)
+MOVEMENT_COLUMNS = (
+    "segment_key, trip_key, traveller_key, starts_date, segment_status, carrier_code, service_number, "
+    "from_place_key, to_place_key"
+)
+
+CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
+    # check: (what both have, what holds, what breaks it)
+    "weights_sum_to_at_most_one": (
+        [],
+        [PIECE.format(f"(1, 1, {T0}, {T2}, 2, false), (2, 1, {T0}, {T2}, 2, false), (3, 1, {T2}, null, 1, false)")],
+        [PIECE.format(f"(1, 1, {T0}, {T2}, 1, false), (2, 1, {T1}, null, 2, false)")],
+    ),
+    "weeks_sum_to_stays": (
+        [PARAMETER, PIECE.format(f"(1, 1, {T0}, {T2}, 1, false)"), INTERVAL.format(f"(1, {T0}, {T2}, 1)")],
+        [BY_WEEK.format("4.0::double")],
+        [BY_WEEK.format("3.9::double")],
+    ),
+    "each_week_sums_to_stays": (
+        [WEEK, INTERVAL.format(f"(1, {T0}, {T2}, 2)")],
+        [BY_WEEK.format("2.0::double")],
+        [BY_WEEK.format("2.1::double")],
+    ),
+    "exposure_partitions_stays": (
+        [],
+        [INTERVAL.format(f"(1, {T0}, {T1}, 1), (1, {T1}, {T2}, 1)")],
+        [INTERVAL.format(f"(1, {T0}, {T1}, 1), (1, timestamp '2026-03-05', {T2}, 1)")],
+    ),
+    "every_record_accounted": (
+        [],
+        [ACCOUNT.format(1)],
+        [ACCOUNT.format(0)],
+    ),
+    "every_file_is_read": (
+        [],
+        ["create table land.file as select 'f' as feed, 'a' as file_sha256, 'loaded' as status"],
+        ["create table land.file as select 'f' as feed, 'a' as file_sha256, 'held' as status"],
+    ),
+    "nobody_is_dropped": (
+        [f"create table core.segment as select 1 as traveller_key, 'confirmed' as segment_status, {T0} as starts_at"],
+        [PIECE.format(f"(1, 1, {T0}, {T2}, 1, false)")],
+        [PIECE.format(f"(1, 2, {T0}, {T2}, 1, false)")],
+    ),
+    "every_segment_placed_in_time": (
+        [],
+        [f"create table core.segment as select 1 as segment_key, {T0} as starts_at"],
+        ["create table core.segment as select 1 as segment_key, null::timestamp as starts_at"],
+    ),
+    "segment_ends_after_it_starts": (
+        [],
+        ["create table core.segment as select 1 as segment_key, false as is_reversed"],
+        ["create table core.segment as select 1 as segment_key, true as is_reversed"],
+    ),
+    "local_time_exists_once": (
+        [],
+        ["create table core.segment as select 1 as segment_key, false as is_time_flagged"],
+        ["create table core.segment as select 1 as segment_key, true as is_time_flagged"],
+    ),
+    "booking_status_is_listed": (
+        ["create table reference.booking_status as select 'HK' as status_code"],
+        ["create table land.bookings as select 1 as file_number, 1 as record_number, 'hk' as status_code"],
+        ["create table land.bookings as select 1 as file_number, 1 as record_number, 'ZZ' as status_code"],
+    ),
+    "cancelled_in_one_feed_only": (
+        ["create table core.place as select * from (values (1, 'lon'), (2, 'par')) as v (place_key, area_id)"],
+        [
+            "create table core.segment as select *, 'movement' as segment_kind from (values "
+            "(1, 1, 1, date '2026-03-02', 'cancelled', 'BA', '1', 1, 2), "
+            f"(2, 2, 1, date '2026-03-03', 'confirmed', 'BA', '1', 1, 2)) as v ({MOVEMENT_COLUMNS})"
+        ],
+        [
+            "create table core.segment as select *, 'movement' as segment_kind from (values "
+            "(1, 1, 1, date '2026-03-02', 'cancelled', 'BA', '1', 1, 2), "
+            f"(2, 2, 1, date '2026-03-02', 'confirmed', 'BA', '1', 1, 2)) as v ({MOVEMENT_COLUMNS})"
+        ],
+    ),
+    "evidence_agrees": (
+        [],
+        [PIECE.format(f"(1, 1, {T0}, {T2}, 1, false)")],
+        [PIECE.format(f"(1, 1, {T0}, {T2}, 2, false)")],
+    ),
+    "feeds_agree_on_times": (
+        [],
+        ["create table core.movement as select 1 as movement_key, false as has_disagreement"],
+        ["create table core.movement as select 1 as movement_key, true as has_disagreement"],
+    ),
+    "place_is_known": (
+        [],
+        ["create table mart.stay as select 1 as stay_id, 'resolved' as place_status, false as is_home"],
+        ["create table mart.stay as select 1 as stay_id, 'unknown' as place_status, false as is_home"],
+    ),
+    "exposure_is_rated": (
+        [],
+        ["create table mart.exposure as select 1 as exposure_id, 'rated' as rating_status"],
+        ["create table mart.exposure as select 1 as exposure_id, 'unrated' as rating_status"],
+    ),
+    "person_id_and_email_agree": (
+        [],
+        ["create table core.identity as select 'k' as identity_key, false as has_conflict"],
+        ["create table core.identity as select 'k' as identity_key, true as has_conflict"],
+    ),
+    "traveller_is_known": (
+        [],
+        ["create table mart.traveller as select 't' as traveller_id, 'matched' as identity_status"],
+        ["create table mart.traveller as select 't' as traveller_id, 'ambiguous' as identity_status"],
+    ),
+    "advice_code_agrees_with_name": (
+        [
+            "create table reference.gazetteer_place as select 'BE' as place_id, 'country' as place_type "
+            "union all select 'BI', 'country'",
+            "create table core.place as select 'BI' as place_id, 'BI' as country_code",
+            "create table core.place_match as select 'Burundi' as place_text, null::varchar as country_hint, "
+            "'BI' as place_id, 'rating' as text_kind, 'country' as region_hint, 'resolved' as place_status",
+        ],
+        [
+            "create table stage.rating as select 'p' as provider, 'Burundi' as place, null::varchar as country_hint, "
+            "'BI' as country_code, 'country' as place_type, false as is_fault"
+        ],
+        [
+            "create table stage.rating as select 'p' as provider, 'Burundi' as place, null::varchar as country_hint, "
+            "'BE' as country_code, 'country' as place_type, false as is_fault"
+        ],
+    ),
+}  # fmt: skip
+
+
+def rows_found(check: str, statements: list[str]) -> int:
+    con = duckdb.connect(config={"threads": 1})
+    for schema in ("land", "reference", "stage", "core", "mart"):
+        con.execute(f"create schema {schema}")
+    for statement in statements:
+        con.execute(statement)
+    return len(con.execute((SQL / "checks" / f"{check}.sql").read_text()).fetchall())
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_a_check_finds_what_breaks_it_and_nothing_else(check: str) -> None:
+    assert check in CASES, f"write a case for sql/checks/{check}.sql: what holds and what breaks it"
+    both, holds, breaks = CASES[check]
+    assert rows_found(check, both + holds) == 0
+    assert rows_found(check, both + breaks) > 0
