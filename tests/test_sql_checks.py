@@ -23,7 +23,8 @@ PIECE = (
     "create table core.stay_piece as select * from (values {}) as v "
     "(stay_id, traveller_key, starts_at, ends_at, candidate_count, is_home)"
 )
-INTERVAL = "create table core.exposure_interval as select * from (values {}) as v (stay_id, starts_at, ends_at, candidate_count)"
+COLUMNS = "(stay_id, starts_at, ends_at, candidate_count)"
+INTERVAL = f"create table core.exposure_interval as select * from (values {{}}) as v {COLUMNS}"
 ACCOUNT = (
     "create table land.file as select 'f' as feed, 'a' as file_sha256, 5 as records, 3 as loaded, 1 as rejected, "
     "{} as blank"
