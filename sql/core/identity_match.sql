@@ -5,7 +5,8 @@
 -- Beside another key those candidates count whose name agrees best: the whole name before a short one. For a name alone
 -- "Robert Smith" is Robert James Smith as well, so both are candidates; who has fewer middle names than the claim, or
 -- the two names exchanged, is one only where nobody else is.
--- A flight (carrier, number, date) that a settled claim of exactly one candidate also has is such evidence as well.
+-- A flight (carrier, number, date) that a settled claim of exactly one candidate also has is such evidence as well, but
+-- not against an address of the institution that the roster does not know: namesakes do fly together.
 -- Why in words holds counts and no personal data.
 with claims as (
     select * from core.identity_claim
@@ -152,7 +153,9 @@ open_flight as (
         cast(s.starts_local as date) as departure_date
     from stage.segment as s
     inner join decided as d on s.identity_text = d.identity_text
-    where d.found_id is null and d.candidate_count > 0 and s.segment_kind = 'movement' and s.service_number <> ''
+    where
+        d.found_id is null and d.candidate_count > 0 and not d.has_own_domain
+        and s.segment_kind = 'movement' and s.service_number <> ''
 ),
 
 flown as (
