@@ -66,6 +66,11 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["create table land.file as select 'f' as feed, 'a' as file_sha256, 'loaded' as status"],
         ["create table land.file as select 'f' as feed, 'a' as file_sha256, 'held' as status"],
     ),
+    "time_is_conserved": (
+        [f"create table core.episode as select 1 as traveller_key, {T0} as episode_starts_at, {T2} as ends_at"],
+        [PIECE.format(f"(1, 1, {T0}, {T1}, 1, false), (2, 1, {T1}, {T2}, 2, false), (3, 1, {T1}, {T2}, 2, false)")],
+        [PIECE.format(f"(1, 1, {T0}, {T1}, 1, false), (2, 1, {T1}, {T2}, 2, false)")],
+    ),
     "nobody_is_dropped": (
         [f"create table core.segment as select 1 as traveller_key, 'confirmed' as segment_status, {T0} as starts_at"],
         [PIECE.format(f"(1, 1, {T0}, {T2}, 1, false)")],

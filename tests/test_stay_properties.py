@@ -23,6 +23,9 @@ PLACES = [
     (6, "nyc", "city", "US", "US-NY", "nyc", 40.7, -74.0, "city"),
     (7, "unknown:camp", "unknown", None, None, "unknown:camp", None, None, "unknown"),
     (8, "tokyo", "city", "JP", "JP-13", "tyo", 35.7, 139.7, "city"),
+    # a city that is a country: both in one area
+    (9, "SG", "country", "SG", None, "sin", 1.3, 103.8, "country"),
+    (10, "singapore", "city", "SG", None, "sin", 1.3, 103.8, "city"),
 ]
 FIRST = datetime(2026, 2, 20)
 AS_OF = datetime(2026, 4, 1, 12)
@@ -210,7 +213,14 @@ def test_invariants_hold_for_any_evidence(rows: list[dict[str, Any]]) -> None:
         and a.starts_at < coalesce(b.ends_at, timestamp '9999-01-01')
         and b.starts_at < coalesce(a.ends_at, timestamp '9999-01-01')"""
     ).fetchone() == (0,), "pieces of one traveller and place never overlap"
-    for check in ("weeks_sum_to_stays", "each_week_sums_to_stays", "exposure_partitions_stays", "nobody_is_dropped"):
+    for check in (
+        "time_is_conserved",
+        "weights_sum_to_at_most_one",
+        "weeks_sum_to_stays",
+        "each_week_sums_to_stays",
+        "exposure_partitions_stays",
+        "nobody_is_dropped",
+    ):
         sql = (models.SQL / "checks" / f"{check}.sql").read_text()
         assert con.execute(sql).fetchall() == [], check
 

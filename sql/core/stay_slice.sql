@@ -3,6 +3,7 @@
 -- S3 (evidence is the union).
 -- Of the claims of a slice only those of the first precedence count. A place gives way to a better one that lies in
 -- it or in its area; what it said for the traveller's presence goes to that place. weight is 1 / candidate_count.
+-- A wider place only ever gives way to a finer one and near places follow one order, so that some place always stays.
 with claims as (
     select * from core.episode
 ),
@@ -118,7 +119,7 @@ gives_way as (
             (p.precision = 'country' and q.fineness > 1 and p.country_code = q.country_code)
             or (p.precision = 'region' and q.fineness > 2 and p.region_code = q.region_code)
             or (
-                n.place_key is not null
+                n.place_key is not null and p.fineness > 2 and q.fineness > 2
                 and (a.certainty, p.fineness, -a.place_key) < (b.certainty, q.fineness, -b.place_key)
             )
         )
