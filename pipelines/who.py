@@ -337,15 +337,19 @@ def publication_notes(con: duckdb.DuckDBPyConnection, publication: PublicationRo
         notes.append("INVENTED RATINGS: this home holds made-up risk levels. Do not act on them.")
     rows = con.execute(
         """
-        select feed, status, newest_received_at
+        select feed, status, newest_received_at, is_optional
         from mart.feed_status
         where status <> 'current'
         order by feed
         """
     ).fetchall()
-    for feed, status, newest in rows:
-        seen = f", last received {instant_text(newest, publication.office_timezone)}" if newest else ""
-        notes.append(f"Feed '{feed}' is {status}{seen}.")
+    unused = [feed for feed, status, _, is_optional in rows if status == "missing" and is_optional]
+    for feed, status, newest, _ in rows:
+        if feed not in unused:
+            seen = f", last received {instant_text(newest, publication.office_timezone)}" if newest else ""
+            notes.append(f"Feed '{feed}' is {status}{seen}.")
+    if unused:
+        notes.append(f"Optional feeds that never came: {', '.join(unused)}.")
     return notes
 
 

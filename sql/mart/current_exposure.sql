@@ -53,7 +53,7 @@ select
     e.security_provider,
     e.medical_provider,
     r.since_at,
-    r.until_at,
+    case when e.presence = 'overdue' then null else r.until_at end as until_at,
     s.place_status,
     s.precision,
     s.is_zone_assumed,

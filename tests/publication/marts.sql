@@ -60,8 +60,9 @@ create table mart.rejected_record as select
     'people' as feed, 'a' as file_sha256, 7 as record_number, 8 as line_number, 'a date is wrong' as reason,
     'RAW-MARKER someone@example.org'::blob as raw;
 create table mart.feed_status as select * from (values
-    ('bookings', 'stale', timestamp '2026-11-01 00:00:00'), ('people', 'current', timestamp '2026-11-22 00:00:00')
-) as v(feed, status, newest_received_at);
+    ('bookings', 'stale', timestamp '2026-11-01 00:00:00', false), ('people', 'current', timestamp '2026-11-22 00:00:00', false),
+    ('alerts', 'missing', null, true)
+) as v(feed, status, newest_received_at, is_optional);
 create table mart.landed_file as select
     'people' as feed, 'people.csv' as file_name, repeat('a', 64) as file_sha256, timestamp '2026-11-22 00:00:00' as received_at,
     'loaded' as file_status, 10 as records, 8 as loaded, 1 as rejected, 1 as blank, null::varchar as message;
