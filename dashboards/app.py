@@ -35,6 +35,7 @@ def main() -> None:
     page = st.navigation(
         [
             st.Page("pages/now.py", title="Now", default=True),
+            st.Page("pages/person.py", title="Person"),
             st.Page("pages/data_health.py", title="Data health"),
         ],
         position="top",

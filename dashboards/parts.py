@@ -17,6 +17,7 @@ import streamlit as st
 from dashboards import data, words
 from dashboards.data import Publication, Row
 from pipelines.errors import MusterError
+from pipelines.instants import parse_instant
 
 Kind = Literal["alarm", "warn", "info"]
 
@@ -126,6 +127,27 @@ def doubts(counts: Row) -> None:
         text = "the provider has sent nothing newer in its usual time; the last level is kept and shown."
         found.append(Notice("warn", title, text))
     notices(found)
+
+
+def ask_instant(shown: Publication, label: str, key: str, back: timedelta, ahead: timedelta) -> datetime:
+    """The instant that is asked about: `as_of`, or one that is chosen by office date and time within the bounds.
+
+    Naive UTC. A time that the clocks skip or show twice is read as S1 says.
+    """
+    columns = st.columns([2, 1, 1], vertical_alignment="bottom")
+    options = ["Now", "Another time"]
+    how = columns[0].radio(label, options, horizontal=True, key=f"{key}-how", help="Now is the instant published.")
+    if how != options[1]:
+        return shown.as_of
+    local = words.in_zone(shown.as_of, shown.zone)
+    first, last = (words.in_zone(shown.as_of + shift, shown.zone) for shift in (-back, ahead))
+    day = columns[1].date_input(
+        f"Day ({shown.zone})", local.date(), first.date(), last.date(), key=f"{key}-day", format="YYYY-MM-DD"
+    )
+    time = columns[2].time_input(
+        f"Time ({shown.zone})", local.time().replace(minute=0, second=0, microsecond=0), key=f"{key}-time", step=900
+    )
+    return parse_instant(f"{day}T{time}", shown.zone, "Time")
 
 
 def run_page(show: Callable[[], None]) -> None:

@@ -9,6 +9,8 @@ from __future__ import annotations
 import functools
 import html
 import unicodedata
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -70,12 +72,20 @@ EVACUATION = {
     "evacuate_full": "Evacuate everybody",
 }
 
+IDENTITY = {
+    "matched": "Found on the roster",
+    "ambiguous": "Ambiguous: several people on the roster fit",
+    "unknown": "Not on the roster",
+}
+
 FEED_STATUS = {
     "current": "Up to date",
     "stale": "Stale",
     "missing": "Never came",
     "failed": "Failed",
 }
+
+EVIDENCE = {"registrations": "registration", "bookings": "booking", "expenses": "expense", "itineraries": "itinerary"}
 
 FILE_STATUS = {"loaded": "Loaded", "failed": "Failed", "held": "Held for a decision"}
 
@@ -87,6 +97,18 @@ def level_of(number: int | None) -> Level:
     return UNKNOWN if number is None else LEVELS.get(int(number), UNKNOWN)
 
 
+def without_steering(value: object) -> str:
+    """A value as one line of text without characters that only steer direction or the terminal."""
+    return " ".join("".join(c for c in str(value) if c in "\n\t" or not _steers(c)).split())
+
+
+def plain(value: object, longest: int = 90) -> str:
+    """A value for headings and labels, which Streamlit reads as Markdown: each sign that means something is escaped."""
+    text = without_steering(value)
+    text = text if len(text) <= longest else f"{text[:longest]}…"
+    return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|~$:@^=&'\"" else c for c in text)
+
+
 def safe(value: object, longest: int = 160) -> str:
     """A value as HTML text that reads in its own direction; beyond `longest` characters it ends in an ellipsis.
 
@@ -95,7 +117,7 @@ def safe(value: object, longest: int = 160) -> str:
     if value is None or value == "":
         return '<span class="m-dim">–</span>'
     # Characters that only steer direction or the terminal could make a name read as another one.
-    text = " ".join("".join(c for c in str(value) if c in "\n\t" or not _steers(c)).split())
+    text = without_steering(value)
     # Only a text with a monstrous word may be broken anywhere; others keep their words whole.
     look = ' class="m-long"' if max(map(len, text.split()), default=0) > 16 else ""
     if len(text) <= longest:
@@ -184,6 +206,18 @@ def until(end: datetime | None, at: datetime) -> str:
     if end is None:
         return ""
     return f"in {span(end - at)}" if end > at else f"{span(at - end)} ago"
+
+
+def evidence(entries: Sequence[str] | None) -> str:
+    """What a stay rests on, by feed (an entry is ``feed:file:record``): ``by registration and 2 bookings``."""
+    counts = Counter(entry.partition(":")[0] for entry in entries or ())
+    told = []
+    for feed, number in sorted(
+        counts.items(), key=lambda item: (list(EVIDENCE).index(item[0]) if item[0] in EVIDENCE else 9, item[0])
+    ):
+        noun = EVIDENCE.get(feed, feed)
+        told.append(noun if number == 1 else f"{number:,} lines of {noun}")
+    return f"by {joined(told)}" if told else "no evidence named"
 
 
 def count_of(number: int, one: str, many: str | None = None) -> str:

@@ -1,13 +1,15 @@
-"""Now: who is in High or Extreme places at `as_of`, what is not known, and how to reach them."""
+"""Now: who is in High or Extreme places at an instant, what is not known, and how to reach them."""
 
 from __future__ import annotations
 
+from datetime import datetime
+
 import streamlit as st
 
-from dashboards import charts, data, parts, words
-from dashboards.data import Filters, Publication, Row
+from dashboards import charts, data, parts, people, words
+from dashboards.data import Publication, Row, now
+from dashboards.data.now import Filters
 from dashboards.parts import Card
-from pipelines.errors import MusterError
 
 DEFAULT_LEVELS = [5, 4]
 
@@ -36,9 +38,9 @@ def headline_cards(counts: Row) -> list[Card]:
     ]
 
 
-def ask_filters(shown: Publication) -> Filters:
+def ask_filters(shown: Publication, at: datetime) -> Filters:
     """The filters, folded away on a narrow screen's worth of controls."""
-    offered = data.choices(shown)
+    offered = now.choices(shown, at)
     with st.expander("Filters: level, country, presence, affiliation, school", expanded=False):
         first = st.columns(3)
         levels = first[0].multiselect(
@@ -74,9 +76,9 @@ def _or_none(value: str) -> str:
     return value or "Not known"
 
 
-def show_map(shown: Publication, filters: Filters) -> None:
+def show_map(shown: Publication, at: datetime, filters: Filters) -> None:
     """The map with its legend, and who is not on it."""
-    places = data.places(shown, filters)
+    places = now.places(shown, at, filters)
     marked = charts.worth_marking(places)
     lost = sum(row["everybody"] for row in places if not charts.is_located(row))
     small = sum(charts.is_located(row) for row in places) - len(marked)
@@ -94,110 +96,102 @@ def show_map(shown: Publication, filters: Filters) -> None:
     )
 
 
-def tags(row: Row) -> str:
-    """What makes a row less certain, or more urgent, in words."""
-    found: list[tuple[str, str]] = []
-    if row["evacuation_status"] not in (None, "none"):
-        found.append(("m-tag m-tag-alarm", words.lookup(words.EVACUATION, row["evacuation_status"])))
-    if row["place_status"] == "fuzzy":
-        found.append(("m-tag", "place guessed from its spelling"))
-    if row["place_status"] == "unknown":
-        found.append(("m-tag", "place not recognised"))
-    if row["precision"] == "country":
-        found.append(("m-tag", "only the country is known"))
-    worst = row["worst_case_level"]
-    if worst is not None and worst > (row["risk_level"] or 0):
-        found.append(("m-tag m-tag-alarm", f"up to {words.level_of(worst).text} within"))
-    if row["identity_status"] in ("ambiguous", "unknown"):
-        found.append(("m-tag", f"person {'not on the roster' if row['identity_status'] == 'unknown' else 'ambiguous'}"))
-    return "".join(f'<span class="{look}">{words.safe(text)}</span>' for look, text in found)
-
-
-def cells(row: Row, shown: Publication, contacts: dict[str, Row] | None) -> list[str]:
+def cells(row: Row, shown: Publication, at: datetime, contacts: dict[str, Row] | None) -> list[str]:
     """One person at one place as table cells."""
-    at, zone = shown.as_of, shown.zone
-    contact = (contacts or {}).get(row["traveller_id"], {})
-    name = words.safe(contact.get("full_name") or row["traveller_id"], 90)
-    about = " · ".join(words.safe(value, 60) for value in (row["affiliation"], row["school"]) if value)
+    zone = shown.zone
     end = "open" if row["until_at"] is None else words.moment(row["until_at"], zone, at)
-    shares = "" if (row["weight"] or 1) >= 1 else f"<small>one of {round(1 / row['weight'])} candidate places</small>"
-    country = words.safe(words.country_name(row["country_code"]))
     categories = ", ".join(
         f"{category} {words.level_of(row[f'{category}_level']).sign}" for category in ("security", "medical")
     )
+    in_part = ", in part not known" if row["has_unknown_level"] and row["risk_level"] is not None else ""
     found = [
         f"{words.badge(row['risk_level'])}<small>{categories}</small>",
-        f"<strong>{name}</strong><small>{about}</small>",
-        f"{words.safe(row['place_name'], 80)}<small>{country}</small>{tags(row)}",
+        people.name(row, contacts),
+        people.place(row),
         f"{words.safe(words.moment(row['since_at'], zone, at))}<small>{words.since(row['since_at'], at)}</small>",
         f"{words.safe(end)}<small>{words.until(row['until_at'], at) or 'no end known'}</small>",
-        f"{words.safe(words.lookup(words.PRESENCE, row['presence']))}{shares}",
-        words.safe(words.lookup(words.RATING_STATUS, row["rating_status"])),
+        people.presence(row),
+        words.safe(words.lookup(words.RATING_STATUS, row["rating_status"]) + in_part),
     ]
     if contacts is not None:
+        contact = contacts.get(row["traveller_id"], {})
         found.insert(2, parts.link_to_call(contact.get("mobile_phone")))
     return found
 
 
 def show_group(
-    shown: Publication, group: str, title: str, note: str, filters: Filters, total: int, named: bool
+    shown: Publication, at: datetime, group: str, title: str, note: str, filters: Filters, total: int, named: bool
 ) -> None:
     """One group of people: heading with its count, then the table, or a sentence that says what an empty one means."""
-    people, rows = data.count_people(shown, group, filters)
-    st.subheader(f"{title}: {people:,}", anchor=group)
-    hidden = f" {total - people:,} more outside the filters." if total > people else ""
+    number, rows = now.count_people(shown, at, group, filters)
+    st.subheader(f"{title}: {number:,}", anchor=group)
+    hidden = f" {total - number:,} more outside the filters." if total > number else ""
     if not rows:
-        parts.notice("info", "Nobody listed.", empty_words(shown, note) + hidden)
+        parts.notice("info", "Nobody listed.", empty_words(shown, at) + hidden)
         return
     st.html(f'<p class="m-facts">{words.safe(note, 400)}{hidden}</p>')
     key = f"more-{group}"
     limit = parts.rows_to_show(key, rows)
-    found = data.people(shown, group, filters, limit)
-    contacts = look_up(shown, group, filters, found) if named else None
+    found = now.people(shown, at, group, filters, limit)
+    asked = {"group": group, "at": at, **{name: list(value) for name, value in vars(filters).items() if value}}
+    contacts = people.look_up(shown, "now", asked, found) if named else None
     columns = ["Level", "Traveller", "Place", "Since", "Until", "Presence", "Rating"]
     if contacts is not None:
         columns.insert(2, "Phone")
-    parts.table(title, columns, [cells(row, shown, contacts) for row in found], look="people")
+    parts.table(title, columns, [cells(row, shown, at, contacts) for row in found], look="people")
     parts.show_more_button(key, limit, rows)
 
 
-def look_up(shown: Publication, group: str, filters: Filters, rows: list[Row]) -> dict[str, Row] | None:
-    """Contacts of the people listed, the look logged first; None, and a notice, where they must stay hidden."""
-    asked = {"group": group, **{name: list(value) for name, value in vars(filters).items() if value}}
-    try:
-        return data.contacts(shown, "now", asked, [row["traveller_id"] for row in rows])
-    except MusterError as problem:
-        parts.notice("alarm", "Names and phones are hidden.", str(problem))
-        return None
-
-
-def empty_words(shown: Publication, note: str) -> str:
+def empty_words(shown: Publication, at: datetime) -> str:
     """What an empty list does and does not mean: as of when, from which feeds, which of them are stale."""
     feeds = data.feeds(shown)
     late = [feed["feed"] for feed in feeds if parts.is_late(feed)]
     came = [feed for feed in feeds if feed["newest_received_at"] is not None]
-    text = f"No feed places anybody here as of {words.moment(shown.as_of, shown.zone)}"
+    text = f"No feed places anybody here as of {words.moment(at, shown.zone)}"
     text += f", by {words.count_of(len(came), 'feed')}" if came else ", but no feed has come at all"
     text += f"; not up to date: {', '.join(late)}." if late else "."
     return f"{text} Trips that no feed saw are not in it."
 
 
+def title(shown: Publication, at: datetime) -> str:
+    """What the page asks, in the tense of the instant."""
+    if at == shown.as_of:
+        return "Who is at risk now"
+    return f"Who {'was' if at < shown.as_of else 'will be'} at risk on {words.moment(at, shown.zone, shown.as_of)}"
+
+
+def say_instant(shown: Publication, at: datetime) -> None:
+    """What an instant other than `as_of` means for what is shown."""
+    if at == shown.as_of:
+        return
+    text = "By plans as known now; whoever books later is not in it. Levels are those in force now."
+    if at < shown.as_of:
+        text = "By what is known now about that time, which may be more than was known then."
+        if shown.role == "duty" and at < shown.as_of - now.NAMES_BACK:
+            text += " Names reach 30 days back: of people away earlier only the key is shown."
+    distance = words.until(at, shown.as_of)
+    parts.notice("info", f"Not now: {words.moment(at, shown.zone, shown.as_of)}, {distance}.", text)
+
+
 def show() -> None:
     """Draw the page."""
     shown = data.publication()
-    counts = data.headline(shown)
-    st.title("Who is at risk now")
+    heading = st.empty()
     parts.banner(shown)
+    at = parts.ask_instant(shown, "Show who is away", "now", now.LOOK_BACK, now.LOOK_AHEAD)
+    heading.title(title(shown, at))
+    say_instant(shown, at)
+    counts = now.headline(shown, at)
     parts.cards(headline_cards(counts))
     parts.doubts(counts)
     if not counts["everybody"]:
         parts.notice(
             "warn",
             "No traveller is away.",
-            empty_words(shown, "") + " If that surprises you, look at Data health, then put feeds into the inbox.",
+            empty_words(shown, at) + " If that surprises you, look at Data health, then put feeds into the inbox.",
         )
-    filters = ask_filters(shown)
-    show_map(shown, filters)
+    filters = ask_filters(shown, at)
+    show_map(shown, at, filters)
     named = shown.role != "analyst" and st.toggle(
         "Show names and phones (each look is logged)", value=True, key="names"
     )
@@ -207,7 +201,7 @@ def show() -> None:
     groups = [
         (
             "present",
-            f"There now, {where}",
+            f"There {'now' if at == shown.as_of else 'then'}, {where}",
             "Confirmed by lodging or a declared presence, or likely from arrivals.",
             present,
         ),
@@ -221,8 +215,8 @@ def show() -> None:
         ("possible", "Possibly there", "Itineraries contradict each other or are not confirmed.", counts["possible"]),
         ("moving", "On the way or in transit", "Counted apart from the figures of Extreme and High.", counts["moving"]),
     ]
-    for group, title, note, total in groups:
-        show_group(shown, group, title, note, filters, total, named)
+    for group, name, note, total in groups:
+        show_group(shown, at, group, name, note, filters, total, named)
 
 
 parts.run_page(show)

@@ -7,7 +7,7 @@ import html
 import streamlit as st
 
 from dashboards import data, parts, words
-from dashboards.data import Publication, Row
+from dashboards.data import Publication, Row, health
 from pipelines.errors import MusterError
 
 RAW_SHOWN = 50
@@ -55,7 +55,7 @@ def show_feeds(shown: Publication) -> None:
 
 def show_files(shown: Publication) -> None:
     """The files that need a look, then the newest, each with its account."""
-    total, files = data.files(shown, FILES_SHOWN)
+    total, files = health.files(shown, FILES_SHOWN)
     st.subheader("Files")
     if not files:
         parts.notice("warn", "No file has come.", "Put files below the inbox of the home and run 'muster run'.")
@@ -95,7 +95,7 @@ def show_rejected(shown: Publication) -> None:
             "Reasons and raw records are in the steward's file; your role sees the counts by feed above.",
         )
         return
-    reasons = data.rejected_reasons(shown)
+    reasons = health.rejected_reasons(shown)
     rows = [
         [words.safe(row["feed"]), words.safe(row["reason"], 300), f"{row['n']:,}", f"{row['files']:,}"]
         for row in reasons
@@ -122,7 +122,7 @@ def show_raw(shown: Publication, total: int) -> None:
             words.safe(row["reason"], 300),
             f'<span class="m-raw">{html.escape(str(row["raw"])[:1000])}</span>',
         ]
-        for row in data.rejected_raw(shown, RAW_SHOWN)
+        for row in health.rejected_raw(shown, RAW_SHOWN)
     ]
     st.html(f'<p class="m-facts">The first {number:,} of {total:,}.</p>')
     parts.table("Raw rejected records", ["Feed", "File", "Record", "Line", "Reason", "Raw"], rows)
@@ -145,7 +145,7 @@ UNCERTAIN = {
 
 def show_uncertainty(shown: Publication) -> None:
     """How much hangs on what is vague or unknown (P1 to P3, R4)."""
-    found = data.uncertainty(shown)
+    found = health.uncertainty(shown)
     if not found:
         return
     st.subheader("Vague and unknown")
@@ -175,7 +175,7 @@ def show_uncertainty(shown: Publication) -> None:
 def show_findings(shown: Publication) -> None:
     """What the checks found."""
     st.subheader("Checks")
-    findings = [row for row in data.findings(shown) if row["failing_rows"] != 0]
+    findings = [row for row in health.findings(shown) if row["failing_rows"] != 0]
     if not findings:
         parts.notice("info", "No check found anything.", "All checks of this publication passed.")
         return

@@ -1,0 +1,224 @@
+"""The dashboard's only access to data: the published files, read-only, by role.
+
+This module opens them, knows who looks and logs it; what each page asks is in the module of its name.
+
+Each request resolves ``published/current`` anew, so a new generation is seen without a restart; what was opened for an
+older one stays readable until nobody uses it. Connections and results are cached by (role, generation), never across
+roles. Instants are naive UTC.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Literal, cast, get_args
+
+import duckdb
+import streamlit as st
+
+from pipelines import published
+from pipelines.access_log import record_look
+from pipelines.errors import MusterError
+from pipelines.settings import Home, default_home
+
+Role = Literal["analyst", "duty", "steward"]
+Row = dict[str, Any]
+
+ROWS_SHOWN = 100
+"""Rows a table shows before somebody asks for more."""
+
+
+class NothingPublished(MusterError):  # noqa: N818 - a state of the home that has a page of its own
+    """The home has no publication that this role can read."""
+
+
+@dataclass(frozen=True)
+class User:
+    """Who looks: without sign-in the single local user, whose role is ``MUSTER_ROLE`` or duty."""
+
+    name: str
+    role: Role
+    is_local: bool
+
+
+@dataclass(frozen=True)
+class Publication:
+    """The generation a request reads, with the facts of its one row; instants are naive UTC."""
+
+    file: Path
+    role: Role
+    zone: str
+    generation: str
+    as_of: datetime
+    known_at: datetime
+    built_at: datetime
+    configuration_sha256: str
+    landed_files: int
+    has_invented_ratings: bool
+
+
+def home() -> Home:
+    """The home that is served: ``MUSTER_HOME``, else the project's ``data/``."""
+    return Home(default_home())
+
+
+def user() -> User:
+    """The person at the screen. Raises MusterError where ``MUSTER_ROLE`` names no role."""
+    role = os.environ.get("MUSTER_ROLE") or "duty"
+    if role not in get_args(Role):
+        raise MusterError(f"MUSTER_ROLE is '{role}'; set it to one of {', '.join(get_args(Role))}, or unset it.")
+    return User("local user", cast(Role, role), is_local=True)
+
+
+def generation_folder() -> Path | None:
+    """The folder that ``published/current`` points to at this moment, None where nothing is published."""
+    try:
+        return published.current(home())
+    except MusterError:
+        return None
+
+
+def publication() -> Publication:
+    """The current publication for the user's role.
+
+    Raises NothingPublished where there is none, MusterError where the file cannot be read.
+    """
+    role = user().role
+    for attempt in (1, 2):
+        folder = generation_folder()
+        if folder is None:
+            raise NothingPublished(f"Nothing has been published in {home().root} yet.")
+        file = folder / f"{role}.duckdb"
+        if not file.is_file() and attempt == 1:
+            continue  # the folder may have been replaced and cleaned up between the two looks
+        if not file.is_file():
+            raise NothingPublished(f"The publication in {home().root} has no file for the role {role}.")
+        rows = query(role, file, "select * from mart.publication")
+        if len(rows) != 1:
+            raise MusterError(f"{file} is no publication of Muster; run 'muster run' to make a new one.")
+        row = rows[0]
+        return Publication(
+            file=file,
+            role=role,
+            zone=str(row["office_timezone"]),
+            generation=str(row["generation"]),
+            as_of=row["as_of"],
+            known_at=row["known_at"],
+            built_at=row["built_at"],
+            configuration_sha256=str(row["configuration_sha256"]),
+            landed_files=int(row["landed_files"] or 0),
+            has_invented_ratings=bool(row.get("has_invented_ratings")),
+        )
+    raise AssertionError("unreachable")
+
+
+@st.cache_resource(max_entries=6, show_spinner=False)
+def _connection(path: str) -> duckdb.DuckDBPyConnection:
+    """One read-only connection a file; callers take a cursor each, for connections are not shared between threads."""
+    connection = duckdb.connect(path, read_only=True)
+    connection.execute("set TimeZone = 'UTC'")
+    connection.execute("set python_enable_replacements = false")
+    connection.execute("set enable_external_access = false")
+    connection.execute("set lock_configuration = true")
+    return connection
+
+
+def _fetch(cursor: duckdb.DuckDBPyConnection, sql: str, parameters: tuple[Any, ...], names: tuple[str, ...]) -> Any:
+    values = [list(value) if isinstance(value, tuple) else value for value in parameters]
+    return cursor.execute(sql, dict(zip(names, values, strict=True)) if names else values)
+
+
+def _as_rows(result: duckdb.DuckDBPyConnection) -> list[Row]:
+    columns = [column[0] for column in result.description or []]
+    return [dict(zip(columns, values, strict=True)) for values in result.fetchall()]
+
+
+def _unreadable(path: str, error: duckdb.Error) -> MusterError:
+    return MusterError(
+        f"The published file {Path(path).name} of generation {Path(path).parent.name} cannot be read "
+        f"({type(error).__name__}); run 'muster run' to publish a new one."
+    )
+
+
+@st.cache_data(max_entries=400, ttl=3600, show_spinner=False)
+def _rows(role: Role, path: str, sql: str, parameters: tuple[Any, ...], names: tuple[str, ...]) -> list[Row]:
+    try:
+        with _connection(path).cursor() as cursor:
+            return _as_rows(_fetch(cursor, sql, parameters, names))
+    except duckdb.Error as error:
+        raise _unreadable(path, error) from error
+
+
+def query(role: Role, file: Path, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
+    """Rows of one query on a published file, cached by role and generation (the path holds it)."""
+    if isinstance(parameters, Mapping):
+        return _rows(role, str(file), sql, tuple(parameters.values()), tuple(parameters))
+    return _rows(role, str(file), sql, tuple(parameters), ())
+
+
+@st.cache_resource(max_entries=16, ttl=3600, show_spinner=False)
+def _answer(
+    role: Role, path: str, sql: str, parameters: tuple[Any, ...], names: tuple[str, ...]
+) -> duckdb.DuckDBPyConnection:
+    try:
+        with _connection(path).cursor() as cursor:
+            found = _fetch(cursor, sql, parameters, names).to_arrow_table()
+        memory = duckdb.connect()
+        memory.register("found", found)
+        memory.execute("create table answer as select * from found")
+        memory.unregister("found")
+        memory.execute("set enable_external_access = false")
+        return memory
+    except duckdb.Error as error:
+        raise _unreadable(path, error) from error
+
+
+def query_answer(
+    shown: Publication, base: str, given: Mapping[str, Any], sql: str, parameters: Sequence[Any] = ()
+) -> list[Row]:
+    """Rows of a query on ``answer``, the rows of the query `base`, which is asked once and kept in memory.
+
+    For a page that looks at one answer in many ways; kept by role and generation as :func:`query` keeps rows.
+    """
+    memory = _answer(shown.role, str(shown.file), base, tuple(given.values()), tuple(given))
+    with memory.cursor() as cursor:
+        return _as_rows(_fetch(cursor, sql, tuple(parameters), ()))
+
+
+def contacts(shown: Publication, page: str, parameters: dict[str, Any], traveller_ids: Sequence[str]) -> dict[str, Row]:
+    """Name, e-mail and phone of the given travellers by id; the only way to them, and each look is logged first.
+
+    A repeated drawing of the same list in one session is one look. `parameters` say what was asked, without personal
+    values. Raises MusterError where the access log cannot be written: the caller then shows no name.
+    """
+    ids = tuple(sorted(set(traveller_ids)))
+    look(shown, page, parameters, ids)
+    sql = """
+        select traveller_id, full_name, email, mobile_phone
+        from mart.traveller_contact where list_contains(?::varchar[], traveller_id)
+    """
+    return {row["traveller_id"]: row for row in query(shown.role, shown.file, sql, [ids])} if ids else {}
+
+
+def look(shown: Publication, page: str, parameters: dict[str, Any], ids: tuple[str, ...] = ()) -> None:
+    """Write one look at personal data to the access log before it is shown, once a session for the same one.
+
+    Raises MusterError where the log cannot be written.
+    """
+    seen: set[Any] = st.session_state.setdefault("looks", set())
+    key = (shown.generation, shown.role, page, repr(sorted(parameters.items())), ids)
+    if key in seen:
+        return
+    who = user()
+    record_look(
+        home(), f"dashboard {page}", shown.role, shown.generation, parameters, ids, None if who.is_local else who.name
+    )
+    seen.add(key)
+
+
+def feeds(shown: Publication) -> list[Row]:
+    """One row a feed with its account and freshness."""
+    return query(shown.role, shown.file, "select * from mart.feed_status order by feed")

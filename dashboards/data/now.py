@@ -1,0 +1,156 @@
+"""Who is where at an instant: what the Now page counts, lists and maps.
+
+The rows are those of ``muster who`` (:func:`pipelines.who.presence_at`), so that both say the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from dashboards.data import Publication, Row, query_answer
+from pipelines import who
+
+LOOK_AHEAD = timedelta(days=14)
+LOOK_BACK = timedelta(days=366)
+"""How far from `as_of` the page looks."""
+NAMES_BACK = timedelta(days=30)
+"""How far back the duty file holds names (DOMAIN.md section 9)."""
+
+
+@dataclass(frozen=True)
+class Filters:
+    """What a page is narrowed to; an empty tuple narrows nothing."""
+
+    levels: tuple[int, ...] = ()
+    countries: tuple[str, ...] = ()
+    presences: tuple[str, ...] = ()
+    affiliations: tuple[str, ...] = ()
+    schools: tuple[str, ...] = ()
+
+
+# presence groups of DOMAIN.md section 9; a page may show one person in several groups, so it counts each anew
+_PEOPLE = """
+    select
+        e.*,
+        coalesce(e.country_code, '') as country,
+        case
+            when e.presence in ('transit', 'en_route') then 'moving'
+            when e.presence in ('possible', 'overdue') then e.presence
+            else 'present'
+        end as presence_group,
+        coalesce(t.affiliation, '') as affiliation,
+        coalesce(t.school, '') as school,
+        t.identity_status
+    from ({presences}) as e
+    left join mart.traveller as t on t.traveller_id = e.traveller_id
+"""
+
+
+def _ask(shown: Publication, at: datetime, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
+    presences, given = who.presence_at(at, shown.as_of)
+    return query_answer(shown, _PEOPLE.format(presences=presences), given, sql, parameters)
+
+
+GROUPS = {
+    "present": "presence_group = 'present'",
+    "unknown": "risk_level is null and presence_group <> 'moving'",
+    "overdue": "presence_group = 'overdue'",
+    "possible": "presence_group = 'possible'",
+    "moving": "presence_group = 'moving'",
+}
+"""Groups of the Now page as conditions. Unknown overlaps others: who is overdue at an unknown level is in both."""
+
+
+def _conditions(filters: Filters, with_levels: bool) -> tuple[str, list[Any]]:
+    conditions, parameters = ["true"], list[Any]()
+    for column, values in (
+        ("country", filters.countries),
+        ("presence", filters.presences),
+        ("affiliation", filters.affiliations),
+        ("school", filters.schools),
+    ):
+        if values:
+            conditions.append(f"list_contains(?::varchar[], {column})")
+            parameters.append(tuple(values))
+    if with_levels and filters.levels:
+        conditions.append("(risk_level is null or list_contains(?::integer[], risk_level::integer))")
+        parameters.append(tuple(filters.levels))
+    return " and ".join(conditions), parameters
+
+
+def headline(shown: Publication, at: datetime) -> Row:
+    """Distinct people at an instant by group: present at each level, unknown, overdue, possible, moving.
+
+    ``high_<group>`` counts those of the group at High or Extreme; ``low_present`` those present at 1 to 3.
+    """
+    parts = [f"count(distinct traveller_id) filter ({rule}) as {name}" for name, rule in GROUPS.items()]
+    for name in ("overdue", "possible", "moving"):
+        parts.append(f"count(distinct traveller_id) filter ({GROUPS[name]} and risk_level >= 4) as high_{name}")
+    for level in (4, 5):
+        rule = f"{GROUPS['present']} and risk_level = {level}"
+        parts.append(f"count(distinct traveller_id) filter ({rule}) as level_{level}")
+        parts.append(f"count(distinct place_id) filter ({rule}) as places_{level}")
+        for name in ("possible", "overdue"):
+            rule_more = f"{GROUPS[name]} and risk_level = {level}"
+            parts.append(f"count(distinct traveller_id) filter ({rule_more}) as {name}_{level}")
+    parts.append(f"count(distinct traveller_id) filter ({GROUPS['present']} and risk_level <= 3) as low_present")
+    parts.append("count(distinct traveller_id) filter (rating_status = 'unrated') as unrated")
+    parts.append("count(distinct traveller_id) filter (rating_status = 'place_unknown') as place_unknown")
+    parts.append("count(distinct traveller_id) filter (rating_status = 'stale') as rating_stale")
+    parts.append("count(distinct traveller_id) as everybody")
+    return _ask(shown, at, f"select {', '.join(parts)} from answer")[0]
+
+
+def choices(shown: Publication, at: datetime) -> dict[str, list[str]]:
+    """The values each filter offers, those that occur at the instant."""
+    names = ("country", "presence", "affiliation", "school")
+    lists = ", ".join(f"list_sort(list(distinct {name})) as {name}" for name in names)
+    row = _ask(shown, at, f"select {lists} from answer")[0]
+    return {name: [value for value in row[name] or [] if value is not None] for name in names}
+
+
+def count_people(shown: Publication, at: datetime, group: str, filters: Filters) -> tuple[int, int]:
+    """(people, rows) of a group under the filters."""
+    where, parameters = _conditions(filters, with_levels=True)
+    rule = GROUPS[group] + (" and risk_level is not null" if group == "present" else "")
+    sql = f"select count(distinct traveller_id) as people, count(*) as n from answer where {rule} and {where}"
+    row = _ask(shown, at, sql, parameters)[0]
+    return int(row["people"]), int(row["n"])
+
+
+def people(shown: Publication, at: datetime, group: str, filters: Filters, limit: int) -> list[Row]:
+    """Rows traveller x place of a group, worst first, without names."""
+    where, parameters = _conditions(filters, with_levels=True)
+    rule = GROUPS[group] + (" and risk_level is not null" if group == "present" else "")
+    sql = f"""
+        select * from answer where {rule} and {where}
+        order by risk_level desc nulls first, place_name, since_at, traveller_id
+        limit {int(limit)}
+    """
+    return _ask(shown, at, sql, parameters)
+
+
+def places(shown: Publication, at: datetime, filters: Filters) -> list[Row]:
+    """People by place under all filters but the level, for the map: level, position, counts by group."""
+    where, parameters = _conditions(filters, with_levels=False)
+    sql = f"""
+        select
+            place_id,
+            any_value(place_name) as place_name,
+            any_value(country) as country,
+            any_value(latitude) as latitude,
+            any_value(longitude) as longitude,
+            max(risk_level) as risk_level,
+            count(distinct traveller_id) as everybody,
+            count(distinct traveller_id) filter (presence_group = 'present') as present,
+            count(distinct traveller_id) filter (presence_group = 'possible') as possible,
+            count(distinct traveller_id) filter (presence_group = 'overdue') as overdue
+        from answer
+        where presence_group <> 'moving' and {where}
+        group by place_id
+        order by risk_level asc nulls first, everybody desc
+    """
+    return _ask(shown, at, sql, parameters)
