@@ -322,7 +322,8 @@ def _describe(error: Exception) -> str:
         return f"The disk is full ({error.filename or 'no file named'}); free some space and try again."
     if isinstance(error, PermissionError):
         return f"Permission denied: {error.filename}; make it readable and writable for your account."
-    if type(error).__module__.partition(".")[0] in ("duckdb", "_duckdb") and "No space left" in str(error):
+    # DuckDB, and SQLite below Dagster's record of runs, say it in words of their own.
+    if any(words in str(error) for words in ("No space left", "disk is full")):
         return "The disk is full; free some space and try again. What was published stays in force."
     # The text of an unexpected error may hold a value from a file, so only its kind is shown.
     return f"Muster stopped on a defect of its own ({type(error).__name__}); run with --verbose for details."
