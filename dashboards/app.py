@@ -1,7 +1,8 @@
 """The dashboard's frame: navigation, look, and the watch for a new generation.
 
-Started by ``streamlit run dashboards/app.py`` (``muster serve``) from any folder; settings are beside, in
-``.streamlit/config.toml``.
+The pages are in ``views/``: Streamlit would open a folder named ``pages`` itself, without this frame, where the first
+address asked for is a page's own. Started by ``streamlit run dashboards/app.py`` (``muster serve``) from any folder;
+settings are beside, in ``.streamlit/config.toml``.
 """
 
 from __future__ import annotations
@@ -34,9 +35,9 @@ def main() -> None:
     seen = str(data.generation_folder())
     page = st.navigation(
         [
-            st.Page("pages/now.py", title="Now", default=True),
-            st.Page("pages/person.py", title="Person"),
-            st.Page("pages/data_health.py", title="Data health"),
+            st.Page("views/now.py", title="Now", default=True),
+            st.Page("views/person.py", title="Person"),
+            st.Page("views/data_health.py", title="Data health"),
         ],
         position="top",
     )

@@ -218,9 +218,9 @@ def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]], l
     )
 
 
-def rows_to_show(key: str, total: int) -> int:
+def rows_to_show(key: str, total: int, first: int = data.ROWS_SHOWN) -> int:
     """How many rows to show: a first page, and the same again for each press of the button below the table."""
-    return min(total, int(st.session_state.get(key, data.ROWS_SHOWN)))
+    return min(total, int(st.session_state.get(key, first)))
 
 
 def show_more_button(key: str, shown: int, total: int) -> None:

@@ -32,6 +32,18 @@ def tags(row: Row) -> str:
     return "".join(f'<span class="{look}">{words.safe(text)}</span>' for look, text in found)
 
 
+def level(row: Row) -> str:
+    """The level with its categories, and what makes it less than certain."""
+    categories = ", ".join(
+        f"{category} {words.level_of(row[f'{category}_level']).sign}" for category in ("security", "medical")
+    )
+    doubts = [] if row["rating_status"] == "rated" else [words.lookup(words.RATING_STATUS, row["rating_status"])]
+    if row.get("has_unknown_level") and row["risk_level"] is not None:
+        doubts.append("In part not known")
+    said = "".join(f"<small>{words.safe(doubt)}</small>" for doubt in doubts)
+    return f"{words.badge(row['risk_level'])}<small>{categories}</small>{said}"
+
+
 def presence(row: Row) -> str:
     """The presence in words, its share where there are several candidate places (S5), and what it rests on."""
     weight = row["weight"] or 1

@@ -9,7 +9,6 @@ from __future__ import annotations
 import functools
 import html
 import unicodedata
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -209,14 +208,10 @@ def until(end: datetime | None, at: datetime) -> str:
 
 
 def evidence(entries: Sequence[str] | None) -> str:
-    """What a stay rests on, by feed (an entry is ``feed:file:record``): ``by registration and 2 bookings``."""
-    counts = Counter(entry.partition(":")[0] for entry in entries or ())
-    told = []
-    for feed, number in sorted(
-        counts.items(), key=lambda item: (list(EVIDENCE).index(item[0]) if item[0] in EVIDENCE else 9, item[0])
-    ):
-        noun = EVIDENCE.get(feed, feed)
-        told.append(noun if number == 1 else f"{number:,} lines of {noun}")
+    """What a stay rests on, by feed (an entry is ``feed:file:record``): ``by registration and booking``."""
+    feeds = {entry.partition(":")[0] for entry in entries or ()}
+    known = [word for feed, word in EVIDENCE.items() if feed in feeds]
+    told = known + sorted(feeds - set(EVIDENCE))
     return f"by {joined(told)}" if told else "no evidence named"
 
 

@@ -111,6 +111,7 @@ _STAYS = """
             max(risk_level) as risk_level,
             max(security_level) as security_level,
             max(medical_level) as medical_level,
+            max(worst_case_level) as worst_case_level,
             bool_or(risk_level is null) as has_unknown_level,
             arg_max(rating_status, coalesce(risk_level, 0)) as rating_status,
             arg_max(evacuation_status, starts_at) as evacuation_status,
@@ -153,7 +154,7 @@ _STAYS = """
     select
         s.stay_id, s.traveller_id, s.trip_id, s.place_id, s.place_name, s.country_code,
         s.latitude, s.longitude, s.presence, s.weight, s.is_home and r.stay_id is null as is_home,
-        s.place_status, s.precision, r.risk_level, r.security_level, r.medical_level,
+        s.place_status, s.precision, s.evidence, r.risk_level, r.security_level, r.medical_level, r.worst_case_level,
         coalesce(r.has_unknown_level, true) as has_unknown_level,
         r.rating_status, r.evacuation_status,
         coalesce(u.since_at, s.starts_at) as since_at,
@@ -166,8 +167,8 @@ _STAYS = """
 _CURRENT = """
     select
         c.stay_id, c.traveller_id, c.trip_id, c.place_id, c.place_name, c.country_code,
-        s.latitude, s.longitude, c.presence, c.weight, false as is_home, s.place_status, s.precision,
-        c.risk_level, c.security_level, c.medical_level, c.risk_level is null as has_unknown_level,
+        s.latitude, s.longitude, c.presence, c.weight, false as is_home, s.place_status, s.precision, s.evidence,
+        c.risk_level, c.security_level, c.medical_level, c.worst_case_level, c.risk_level is null as has_unknown_level,
         c.rating_status, c.evacuation_status, c.since_at, c.until_at
     from mart.current_exposure as c
     left join mart.stay as s using (stay_id)
@@ -176,6 +177,19 @@ _CURRENT = """
 _LEFT_OUT = (
     "(is_home and not $home) or (presence = 'transit' and not $transit) or (presence = 'en_route' and not $en_route)"
 )
+
+
+def presence_at(at: datetime.datetime, as_of: datetime.datetime) -> tuple[str, dict[str, Any]]:
+    """The SQL, and its parameters, of who is where at an instant: one row a stay piece, home left out.
+
+    Transit, travel and overdue people are in it. At ``as_of`` it reads ``mart.current_exposure``, at any other instant
+    the stays with the ratings then in force; :func:`who` asks the same rows.
+    """
+    if at == as_of:
+        return _CURRENT, {}
+    bounds = {"from_at": at, "to_at": at + datetime.timedelta(microseconds=1)}
+    return f"select * from ({_STAYS}) where not is_home", bounds
+
 
 _DISTANCE_KM = """
     2 * 6371.0088 * asin(least(1, sqrt(
@@ -211,15 +225,13 @@ def who(home: Home, role: str, question: Question) -> Answer:
 
 def _select(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question: Question) -> None:
     """Make the temporary table ``asked``: every presence that the time touches, with what each filter says of it."""
-    use_current = (
-        question.at in (None, publication.as_of) and question.from_at is None and "home" not in question.include
-    )
     at = question.at or publication.as_of
-    parameters: dict[str, Any] = {}
-    if not use_current:
+    if question.from_at is None and "home" not in question.include:
+        presences, parameters = presence_at(at, publication.as_of)
+    else:
         # An instant is the shortest interval: half-open bounds then mean starts_at <= at < ends_at.
-        parameters["from_at"] = question.from_at or at
-        parameters["to_at"] = question.to_at or at + datetime.timedelta(microseconds=1)
+        to_at = question.to_at or at + datetime.timedelta(microseconds=1)
+        presences, parameters = _STAYS, {"from_at": question.from_at or at, "to_at": to_at}
     parameters |= {name: name in question.include for name in INCLUDABLE}
     parameters["min_level"] = question.min_level or 0
     country, distance = "true", "true"
@@ -240,7 +252,7 @@ def _select(con: duckdb.DuckDBPyConnection, publication: PublicationRow, questio
             is_home or has_unknown_level or risk_level >= $min_level as passes_level,
             {country} as passes_country,
             {distance} as passes_distance,
-        from ({_CURRENT if use_current else _STAYS})
+        from ({presences})
         """,
         parameters,
     )

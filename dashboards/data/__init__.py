@@ -165,7 +165,7 @@ def _answer(
 ) -> duckdb.DuckDBPyConnection:
     try:
         with _connection(path).cursor() as cursor:
-            found = _fetch(cursor, sql, parameters, names).to_arrow_table()
+            found = cursor.sql(sql, params=dict(zip(names, parameters, strict=True))).to_arrow_table()
         memory = duckdb.connect()
         memory.register("found", found)
         memory.execute("create table answer as select * from found")

@@ -100,18 +100,13 @@ def cells(row: Row, shown: Publication, at: datetime, contacts: dict[str, Row] |
     """One person at one place as table cells."""
     zone = shown.zone
     end = "open" if row["until_at"] is None else words.moment(row["until_at"], zone, at)
-    categories = ", ".join(
-        f"{category} {words.level_of(row[f'{category}_level']).sign}" for category in ("security", "medical")
-    )
-    in_part = ", in part not known" if row["has_unknown_level"] and row["risk_level"] is not None else ""
     found = [
-        f"{words.badge(row['risk_level'])}<small>{categories}</small>",
+        people.level(row),
         people.name(row, contacts),
         people.place(row),
         f"{words.safe(words.moment(row['since_at'], zone, at))}<small>{words.since(row['since_at'], at)}</small>",
         f"{words.safe(end)}<small>{words.until(row['until_at'], at) or 'no end known'}</small>",
         people.presence(row),
-        words.safe(words.lookup(words.RATING_STATUS, row["rating_status"]) + in_part),
     ]
     if contacts is not None:
         contact = contacts.get(row["traveller_id"], {})
@@ -135,7 +130,7 @@ def show_group(
     found = now.people(shown, at, group, filters, limit)
     asked = {"group": group, "at": at, **{name: list(value) for name, value in vars(filters).items() if value}}
     contacts = people.look_up(shown, "now", asked, found) if named else None
-    columns = ["Level", "Traveller", "Place", "Since", "Until", "Presence", "Rating"]
+    columns = ["Level", "Traveller", "Place", "Since", "Until", "Presence"]
     if contacts is not None:
         columns.insert(2, "Phone")
     parts.table(title, columns, [cells(row, shown, at, contacts) for row in found], look="people")

@@ -9,7 +9,7 @@ from dashboards.data import Publication, Row, person
 from pipelines.errors import MusterError
 
 STAYS_BEFORE = 15
-"""Stays before `as_of` that are shown before somebody asks for all."""
+"""Stays that are over shown before somebody asks for more."""
 
 STATUS = {"active": "Active", "cancelled": "Cancelled", "tentative": "Tentative"}
 
@@ -96,19 +96,25 @@ def stay_cells(row: Row, shown: Publication) -> list[str]:
 
 
 def show_stays(shown: Publication, traveller_id: str) -> None:
-    """The timeline, in order; what lies long before `as_of` is folded away."""
+    """The timeline: what is going on and planned in order, then what is over, the latest first."""
     rows = person.stays(shown, traveller_id)
-    st.subheader(f"Timeline: {words.count_of(len(rows), 'stay')}")
+    st.subheader("Now and next")
     if not rows:
         parts.notice("info", "No stay is known.", "Every trip is cancelled, or nothing says where it went.")
         return
     over = [row for row in rows if row["ends_at"] is not None and row["ends_at"] <= shown.as_of]
-    hidden = len(over) - STAYS_BEFORE
-    if hidden > 0 and not st.toggle(f"Show {words.count_of(hidden, 'earlier stay')}", key="earlier"):
-        dropped = {row["stay_id"] for row in over[:hidden]}
-        rows = [row for row in rows if row["stay_id"] not in dropped]
+    ahead = [row for row in rows if row["ends_at"] is None or row["ends_at"] > shown.as_of]
     columns = ["Level", "Place", "From", "Until", "When", "Presence", "Trip"]
-    parts.table("Timeline of stays", columns, [stay_cells(row, shown) for row in rows], look="stays")
+    if ahead:
+        parts.table("Stays now and next", columns, [stay_cells(row, shown) for row in ahead], look="stays")
+    else:
+        parts.notice("info", "Not away, and nothing planned.", "All stays that are known are over.")
+    if over:
+        st.subheader(f"Before: {words.count_of(len(over), 'stay')}, the latest first")
+        number = parts.rows_to_show("before", len(over), STAYS_BEFORE)
+        shown_over = over[::-1][:number]
+        parts.table("Stays before", columns, [stay_cells(row, shown) for row in shown_over], look="stays")
+        parts.show_more_button("before", number, len(over))
 
 
 def show_trips(shown: Publication, traveller_id: str) -> None:
@@ -120,9 +126,11 @@ def show_trips(shown: Publication, traveller_id: str) -> None:
         return
     cells = []
     for row in rows:
-        flags = [word for name, word in (("has_booking", "booked"), ("has_expense", "has expenses")) if row[name]] + (
-            ["incomplete: a record was rejected"] if row["is_incomplete"] else []
-        )
+        flags = [
+            word
+            for name, word in (("has_booking", "booking"), ("has_expense", "expense"))
+            if row[name] and row["source"] != word
+        ] + (["incomplete: a record was rejected"] if row["is_incomplete"] else [])
         cells.append(
             [
                 words.safe(row["trip_id"], 60),

@@ -119,7 +119,14 @@ create table mart.traveller_contact (traveller_id varchar, full_name varchar, em
 create table mart.stay (stay_id varchar, traveller_id varchar, trip_id varchar, place_id varchar, place_name varchar,
     country_code varchar, region_code varchar, latitude double, longitude double, starts_at timestamp, ends_at
     timestamp, presence varchar, weight double, is_home boolean, place_status varchar, precision varchar,
-    is_zone_assumed boolean, evidence varchar);
+    is_zone_assumed boolean, evidence varchar[], timezone varchar);
+create table mart.trip (trip_id varchar, traveller_id varchar, source varchar, trip_status varchar, registered_at
+    timestamp, starts_at timestamp, ends_at timestamp, purpose varchar, has_booking boolean, has_expense boolean,
+    is_incomplete boolean);
+create table mart.exposure (exposure_id varchar, stay_id varchar, traveller_id varchar, trip_id varchar, place_id
+    varchar, place_name varchar, country_code varchar, starts_at timestamp, ends_at timestamp, is_open boolean, presence
+    varchar, weight double, security_level integer, medical_level integer, level_highest integer, level_most_specific
+    integer, risk_level integer, worst_case_level integer, rating_status varchar, evacuation_status varchar);
 create table mart.current_exposure (exposure_id varchar, stay_id varchar, traveller_id varchar, trip_id varchar,
     place_id varchar, place_name varchar, country_code varchar, starts_at timestamp, ends_at timestamp, presence
     varchar, weight double, security_level integer, medical_level integer, level_highest integer, level_most_specific
@@ -172,7 +179,7 @@ def _fill_people(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
             con.execute("insert into mart.traveller_contact values (?,?,?,?)", contact)
             weight = 0.5 if presence == "possible" else 1.0
             con.execute(
-                "insert into mart.stay values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "insert into mart.stay values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 [
                     f"s{number}",
                     key,
@@ -191,7 +198,8 @@ def _fill_people(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
                     status,
                     precision,
                     status == "unknown",
-                    "registration",
+                    ["registrations:ab:1", "bookings:cd:2", "bookings:cd:3"],
+                    "UTC",
                 ],
             )
             risk = None if security is None else max(security, medical)
@@ -228,6 +236,20 @@ def _fill_people(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
                 ],
             )
             number += 1
+
+
+def _fill_from_stays(con: duckdb.DuckDBPyConnection) -> None:
+    """What follows from the stays: their exposure, a trip each."""
+    names = [row[0] for row in con.execute("describe mart.exposure").fetchall()]
+    con.execute(f"insert into mart.exposure select {', '.join(names)} from mart.current_exposure")
+    con.execute(
+        """
+        insert into mart.trip
+        select trip_id, traveller_id, 'registration', 'active', starts_at - interval 20 day, starts_at, ends_at,
+            'university', true, false, false
+        from mart.stay
+        """
+    )
 
 
 def _fill_feeds(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
@@ -302,6 +324,7 @@ def write_generation(
             con.execute("insert into mart.publication values (?,?,?,?,?,?,?,?)", facts)
             if not empty:
                 _fill_people(con, as_of)
+                _fill_from_stays(con)
             _fill_feeds(con, as_of)
             if role == "analyst":
                 con.execute("delete from mart.traveller_contact")

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from tests.dashboards import browser, fixture
 
-PAGES = {"now": "", "data_health": "data_health"}
+PAGES = {"now": "", "person": "person?traveller=", "data_health": "data_health"}
 
 
 def take(home: Path, out: Path, role: str = "duty", suffix: str = "") -> list[Path]:

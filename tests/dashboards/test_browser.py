@@ -49,7 +49,10 @@ def test_hostile_text_is_text(chromium: Any, address: str) -> None:
         assert " ".join(re.sub("[\u202a-\u202e]", "", hostile).split()) in re.sub(r"\s+", " ", shown), hostile
     assert "Wolfeschlegel" in shown and fixture.HOSTILE[7] not in shown
     assert page.title() == "Muster"
-    assert page.locator(".m-table script, .m-table img, .m-table b, .m-table a:not([href^='tel:'])").count() == 0
+    assert (
+        page.locator(".m-table script, .m-table img, .m-table b, .m-table a:not([href^='tel:']):not(.m-who)").count()
+        == 0
+    )
     page.close()
 
 
@@ -73,4 +76,13 @@ def test_an_open_page_shows_a_new_generation_within_10_seconds(chromium: Any, tm
         page.wait_for_selector("text=generation second", timeout=10_000)
         page.wait_for_selector("text=Invented ratings", timeout=2_000)
         assert page.locator("[data-testid=stException]").count() == 0
+        page.close()
+
+
+def test_the_first_address_asked_of_a_new_server_may_be_any_page(chromium: Any, home: Path) -> None:
+    with browser.served(home) as address:
+        page = browser.open_page(chromium, f"{address}/person?traveller=t_0000000000000002", "1280")
+        assert "Chidi" in page.locator("h1").inner_text()
+        assert page.locator("[data-testid=stTopNavLink]").count() >= 2, "the page has no frame"
+        assert page.locator(".m-notice").first.evaluate("e => getComputedStyle(e).borderLeftStyle") == "solid"
         page.close()

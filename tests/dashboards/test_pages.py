@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import streamlit as st
 from streamlit.testing.v1 import AppTest
 
 from dashboards import data
@@ -69,7 +70,7 @@ def test_an_empty_publication_says_what_is_known(tmp_path: Path, monkeypatch: py
 
 def test_no_publication_says_how_to_make_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     use(tmp_path, monkeypatch)
-    for page in (None, "pages/data_health.py"):
+    for page in (None, "views/data_health.py"):
         app = run(page)
         assert app.title[0].value == "Nothing to show yet"
         assert any("muster demo" in code.value for code in app.code)
@@ -124,7 +125,7 @@ def test_data_health_counts_rejects_without_showing_them(
     role: str, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     use(home, monkeypatch, role)
-    body = text(run("pages/data_health.py"))
+    body = text(run("views/data_health.py"))
     assert "&lt;i&gt;roster&lt;/i&gt;" in body and "It would drop 41 % of the rows" in body
     assert "9 records were rejected." in body and "the start is no date" not in body
     assert "10,391" in body and "adds up" in body
@@ -136,7 +137,7 @@ def test_the_steward_sees_reasons_and_after_a_logged_look_raw_records(
 ) -> None:
     fixture.write_generation(tmp_path)
     use(tmp_path, monkeypatch, "steward")
-    app = run("pages/data_health.py")
+    app = run("views/data_health.py")
     assert "the start is no date" in text(app) and "alert(1)" not in text(app)
     before = len(looks(tmp_path))
     app.toggle[0].set_value(True).run()
@@ -146,7 +147,7 @@ def test_the_steward_sees_reasons_and_after_a_logged_look_raw_records(
 
 
 def test_data_health_says_how_much_hangs_on_what_is_vague_or_unknown(at_home: Path) -> None:
-    body = text(run("pages/data_health.py"))
+    body = text(run("views/data_health.py"))
     assert "Vague and unknown" in body
     assert "Place not recognised" in body and "12.5" in body and "0.5%" in body
     assert "Known only by country" in body and "1,234" in body and "1,250.2" in body and "50.0%" in body
@@ -163,12 +164,12 @@ def test_nothing_vague_is_said_and_an_older_generation_says_nothing(
     path = next((tmp_path / "published" / "current").resolve().glob("analyst.duckdb"))
     with duckdb.connect(str(path)) as con:
         con.execute("update mart.uncertainty set stays = 0 where kind <> 'all'")
-    assert "Nothing is vague or unknown." in text(run("pages/data_health.py"))
-    data.st.cache_data.clear()
-    data.st.cache_resource.clear()
+    assert "Nothing is vague or unknown." in text(run("views/data_health.py"))
+    st.cache_data.clear()
+    st.cache_resource.clear()
     with duckdb.connect(str(path)) as con:
         con.execute("drop table mart.uncertainty")
-    app = run("pages/data_health.py")
+    app = run("views/data_health.py")
     assert not app.exception and "vague or unknown" not in text(app).lower()
 
 
@@ -179,7 +180,7 @@ def test_a_record_that_is_not_accounted_for_is_said(tmp_path: Path, monkeypatch:
     with duckdb.connect(str(folder / "duty.duckdb")) as con:
         con.execute("update mart.feed_status set loaded = loaded - 3 where feed = 'people'")
     use(tmp_path, monkeypatch)
-    assert "+3 not accounted for" in text(run("pages/data_health.py"))
+    assert "+3 not accounted for" in text(run("views/data_health.py"))
 
 
 def test_a_damaged_file_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

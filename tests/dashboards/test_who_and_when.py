@@ -1,0 +1,132 @@
+"""Now at another instant, and a person's page: the same people as ``muster who``, by the same evidence."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from streamlit.testing.v1 import AppTest
+
+from dashboards import data, words
+from dashboards.data import now, person
+from dashboards.data.now import Filters
+from pipelines.settings import Home
+from pipelines.who import Question, who
+from tests.dashboards import fixture
+from tests.dashboards.conftest import use
+from tests.dashboards.test_pages import looks, run, text
+
+
+@pytest.mark.parametrize(
+    ("role", "days"), [*(("duty", days) for days in (-40, -3, -0.2, 0, 0.2, 2.5, 13)), ("analyst", 0), ("steward", 7)]
+)
+def test_the_page_lists_whom_the_command_lists(
+    role: str, days: float, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(home, monkeypatch, role)
+    at = fixture.AS_OF + timedelta(days=days)
+    # First the command: the dashboard's connection to the same file is locked for the whole process.
+    answer = who(Home(home), role, Question(at=at, include=("transit", "en_route")))
+    shown = data.publication()
+    names = ("traveller_id", "place_name", "presence", "risk_level", "since_at", "until_at", "weight")
+    places = [answer.columns.index(name) for name in names]
+    listed = [
+        row
+        for group in ("present", "possible", "overdue", "moving")
+        for row in now.people(shown, at, group, Filters(), 10_000)
+    ]
+    unknown = now.people(shown, at, "unknown", Filters(), 10_000)
+    # The list "level unknown" repeats who is possible or overdue there; who is present there is in it alone.
+    listed += [row for row in unknown if row["presence_group"] == "present"]
+    key = [tuple(str(row[name]) for name in names) for row in listed]
+    assert sorted(key) == sorted(tuple(str(row[place]) for place in places) for row in answer.rows)
+    counts = now.headline(shown, at)
+    assert counts["everybody"] == len({row[places[0]] for row in answer.rows})
+
+
+def test_the_instant_can_be_moved(at_home: Path) -> None:
+    app = run()
+    app.radio[0].set_value("Another time").run()
+    assert app.title[0].value == "Who is at risk now", "the time offered first is this hour"
+    app.date_input[0].set_value("2026-11-20").run()
+    assert not app.exception
+    assert app.title[0].value == "Who will be at risk on Fri 20 Nov 09:00 GMT"
+    body = text(app)
+    assert "in 8 days." in body and "whoever books later is not in it" in body
+    assert 'Overdue</div><div class="m-card-figure">2<' in body
+    assert app.subheader[0].value.startswith("There then, in Extreme and High places: 5")
+    app.date_input[0].set_value("2026-09-20").run()
+    assert app.title[0].value == "Who was at risk on Sun 20 Sep 09:00 BST"
+    assert "Names reach 30 days back" in text(app) and "No traveller is away." in text(app)
+
+
+def test_evidence_is_in_words(at_home: Path) -> None:
+    assert "by registration and booking" in text(run())
+    assert words.evidence(None) == "no evidence named"
+    assert words.evidence(["expenses:a:1", "<b>:x:1", "registrations:x:2"]) == "by registration, expense and <b>"
+
+
+def open_person(traveller_id: str) -> AppTest:
+    app = run("views/person.py")
+    app.query_params["traveller"] = traveller_id
+    app.run()
+    assert not app.exception
+    return app
+
+
+def test_a_person_has_a_timeline_and_the_look_is_logged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fixture.write_generation(tmp_path)
+    use(tmp_path, monkeypatch)
+    app = open_person("t_0000000000000002")
+    body = text(app)
+    assert "Chidi" in app.title[0].value and "tel:+442079460002" in body
+    assert "Kyiv" in body and "There (confirmed)" in body and "5 Extreme" in body and "trip2" in body
+    last = looks(tmp_path)[-1]
+    assert last["action"] == "dashboard person" and last["traveller_ids"] == ["t_0000000000000002"]
+
+
+def test_a_person_is_hidden_where_the_log_cannot_be_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fixture.write_generation(tmp_path)
+    (tmp_path / "logs" / "access.log").mkdir()
+    use(tmp_path, monkeypatch)
+    body = text(open_person("t_0000000000000002"))
+    assert "This person&#x27;s page is hidden." in body and "Kyiv" not in body
+
+
+def test_a_person_is_found_by_a_part_of_the_name_and_the_text_is_not_logged(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixture.write_generation(tmp_path)
+    use(tmp_path, monkeypatch)
+    app = run("views/person.py")
+    assert "Nobody chosen." in text(app)
+    app.text_input[0].set_value("ch").run()
+    assert "at least three letters" in text(app)
+    app.text_input[0].set_value("CASTILLO").run()
+    assert not app.exception
+    assert "Chidi Castillo" in text(app) and "person?traveller=t_0000000000000002" in text(app)
+    assert "castillo" not in json.dumps(looks(tmp_path)).lower()
+    app.text_input[0].set_value("nobody of that name").run()
+    assert "Nobody found." in text(app)
+
+
+def test_an_analyst_finds_by_key_only_and_sees_no_name(home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    use(home, monkeypatch, "analyst")
+    shown = data.publication()
+    assert person.search(shown, "Castillo") == []
+    app = open_person("t_0000000000000002")
+    assert app.title[0].value == "Person"
+    assert "Kyiv" in text(app) and "Castillo" not in text(app) and "tel:" not in text(app)
+
+
+def test_a_key_that_nobody_has(at_home: Path) -> None:
+    assert "holds no such person" in text(open_person("t_<script>"))
+
+
+@pytest.mark.parametrize("number", range(1, 20, 2))
+def test_a_hostile_name_is_text_in_a_heading(number: int, at_home: Path) -> None:
+    heading = open_person(f"t_{number:016x}").title[0].value
+    unescaped = [c for i, c in enumerate(heading) if c in "<>[]*_`$:" and heading[i - 1] != "\\"]
+    assert heading != "Person" and unescaped == []
