@@ -322,11 +322,21 @@ def _describe(error: Exception) -> str:
         return f"The disk is full ({error.filename or 'no file named'}); free some space and try again."
     if isinstance(error, PermissionError):
         return f"Permission denied: {error.filename}; make it readable and writable for your account."
-    # DuckDB, and SQLite below Dagster's record of runs, say it in words of their own.
-    if any(words in str(error) for words in ("No space left", "disk is full")):
+    # DuckDB, and SQLite below Dagster's record of runs, say it in words of their own, the last one in other words.
+    if any(words in text for text in _texts(error) for words in ("No space left", "disk is full")):
         return "The disk is full; free some space and try again. What was published stays in force."
     # The text of an unexpected error may hold a value from a file, so only its kind is shown.
     return f"Muster stopped on a defect of its own ({type(error).__name__}); run with --verbose for details."
+
+
+def _texts(error: BaseException) -> list[str]:
+    """What an error and those behind it say; errors may name each other, so each is asked once."""
+    found: dict[int, BaseException] = {}
+    behind: BaseException | None = error
+    while behind is not None and id(behind) not in found:
+        found[id(behind)] = behind
+        behind = behind.__cause__ or behind.__context__
+    return [str(one) for one in found.values()]
 
 
 if __name__ == "__main__":
