@@ -36,6 +36,7 @@ def main() -> None:
     page = st.navigation(
         [
             st.Page("views/now.py", title="Now", default=True),
+            st.Page("views/incident.py", title="Incident"),
             st.Page("views/person.py", title="Person"),
             st.Page("views/data_health.py", title="Data health"),
         ],

@@ -107,8 +107,11 @@ def _csv_cell(value: Any, is_utc: bool) -> Any:
         return "true" if value else "false"
     if isinstance(value, list | dict):
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, str) and _FORMULA.match(value):
-        return "'" + value
+    if isinstance(value, str):
+        # The writer does not quote a lone carriage return, and readers begin a row at it, whose first cell could be a
+        # formula again.
+        text = value.replace("\r\n", "\n").replace("\r", "\n")
+        return "'" + text if _FORMULA.match(value) else text
     return value
 
 

@@ -28,6 +28,12 @@ ratings as (
     where country_code is not null and place_type = 'country'
 ),
 
+alerts as (
+    select place
+    from land.alerts
+    where is_current and place is not null
+),
+
 texts as (
     select distinct
         from_text as place_text,
@@ -49,6 +55,13 @@ texts as (
         place_type as region_hint,
         'rating' as text_kind
     from ratings
+    union
+    select distinct
+        place as place_text,
+        cast(null as varchar) as country_hint,
+        cast(null as varchar) as region_hint,
+        'text' as text_kind
+    from alerts
 )
 
 select

@@ -12,6 +12,8 @@ from typing import Any
 
 import duckdb
 
+from pipelines.settings import SQL
+
 AS_OF = datetime(2026, 11, 12, 9, 0)
 
 HOSTILE = [
@@ -252,6 +254,47 @@ def _fill_from_stays(con: duckdb.DuckDBPyConnection) -> None:
     )
 
 
+ALERTS = """
+    select * from (values
+        ('A1', '=cmd|''/C calc''!A0 <b>explosion</b>', 5, 'Kyiv', '703448', 'UA', 50.4, 30.6, 30.0,
+            timestamp '2026-11-12 06:00:00', timestamp '2026-11-13 06:00:00', 'circle'),
+        ('A2', 'Unrest in a country', 3, 'Ethiopia', 'ET', 'ET', 9.0, 39.5, 50.0,
+            timestamp '2026-11-12 06:00:00', timestamp '2026-11-13 06:00:00', 'country'),
+        ('A3', 'Somewhere <script>', 2, 'Xyzzy <script>', null, null, null, null, 50.0,
+            timestamp '2026-11-10 06:00:00', timestamp '2026-11-11 06:00:00', 'unknown')
+    ) as alert(alert_id, title, severity, place_name, place_id, country_code, latitude, longitude, radius_km,
+        issued_at, expires_at, reach)
+"""
+
+
+def _fill_alerts(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
+    """Alerts, and whom they concern by the real model, so that a page can be held to it."""
+    con.execute("create schema core; create schema land; create schema reference")
+    con.execute(f"create table reference.parameter as select timestamp '{as_of}' as as_of")
+    con.execute(f"create table land.alerts as select *, true as is_current, null as url from ({ALERTS})")
+    con.execute(
+        """
+        create table core.alert_reach as
+        select *, null::varchar as region_code, 1 as candidate_number,
+            if(reach = 'unknown', 'unknown', 'resolved') as place_status,
+            least(greatest((select as_of from reference.parameter), issued_at), expires_at) as asked_at
+        from land.alerts;
+        create table core.place as
+        select row_number() over (order by place_id) as place_key, *
+        from (select distinct place_id, precision, country_code, region_code, latitude, longitude from mart.stay);
+        create table core.pseudonym as
+        select row_number() over (order by traveller_id) as traveller_key, traveller_id from mart.traveller;
+        create table core.stay_piece as
+        select s.*, p.place_key, k.traveller_key
+        from mart.stay as s inner join core.place as p using (place_id)
+        inner join core.pseudonym as k using (traveller_id);
+        """
+    )
+    for name in ("alert_impact", "alert"):
+        con.execute(f"create table mart.{name} as {(SQL / 'mart' / f'{name}.sql').read_text()}")
+    con.execute("drop schema core cascade; drop schema land cascade; drop schema reference cascade")
+
+
 def _fill_feeds(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
     hour = timedelta(hours=1)
     for row in (
@@ -325,6 +368,7 @@ def write_generation(
             if not empty:
                 _fill_people(con, as_of)
                 _fill_from_stays(con)
+            _fill_alerts(con, as_of)
             _fill_feeds(con, as_of)
             if role == "analyst":
                 con.execute("delete from mart.traveller_contact")

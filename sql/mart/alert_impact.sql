@@ -1,0 +1,142 @@
+-- Grain: alert x traveller whom it concerns.
+-- Rules: section 9 (relation), P3 (known only by country is perhaps there, so listed), S7 (an open stay goes on).
+-- At asked_at: inside is whose stay holds it, transit and overdue included; arriving is who is on the way then, or
+-- comes before the alert ends; left is whose stay there ended since, or at most a day before the alert. Home stays do
+-- not count. A person known only by country or region is inside what contains the alert, without a distance. A stay is
+-- known by its city, so who is in the very place that the alert names is reached however small the circle.
+with reach as (
+    select * from core.alert_reach
+    where reach <> 'unknown'
+),
+
+places as (
+    select
+        place_key,
+        place_id,
+        precision,
+        country_code,
+        region_code,
+        latitude,
+        longitude
+    from core.place
+),
+
+stays as (
+    select
+        stay_id,
+        traveller_key,
+        place_key,
+        starts_at,
+        ends_at,
+        presence
+    from core.stay_piece
+    where not is_home
+),
+
+people as (
+    select
+        traveller_key,
+        traveller_id
+    from core.pseudonym
+),
+
+measured as (
+    select
+        r.alert_id,
+        r.reach,
+        r.radius_km,
+        r.issued_at,
+        r.expires_at,
+        r.asked_at,
+        r.place_id as alert_place_id,
+        r.country_code as alert_country_code,
+        r.region_code as alert_region_code,
+        p.place_key,
+        p.place_id,
+        p.precision,
+        p.country_code,
+        p.region_code,
+        2 * 6371.0088 * asin(
+            least(
+                1.0,
+                sqrt(
+                    pow(sin(radians(p.latitude - r.latitude) / 2), 2)
+                    + cos(radians(r.latitude)) * cos(radians(p.latitude))
+                    * pow(sin(radians(p.longitude - r.longitude) / 2), 2)
+                )
+            )
+        ) as distance_km
+    from reach as r
+    cross join places as p
+),
+
+judged as (
+    select
+        alert_id,
+        issued_at,
+        expires_at,
+        asked_at,
+        place_key,
+        case when precision not in ('country', 'region') then distance_km end as distance_km,
+        case
+            when place_id = alert_place_id then true
+            when reach = 'country' then country_code = alert_country_code
+            when reach = 'region' and precision = 'country' then country_code = alert_country_code
+            when reach = 'region' then region_code = alert_region_code
+            when precision = 'country' then coalesce(country_code = alert_country_code, distance_km <= radius_km)
+            when precision = 'region' then coalesce(region_code = alert_region_code, distance_km <= radius_km)
+            else distance_km <= radius_km
+        end as is_reached
+    from measured
+),
+
+concerned as (
+    select
+        j.alert_id,
+        s.traveller_key,
+        s.stay_id,
+        j.distance_km,
+        s.presence,
+        s.starts_at,
+        s.ends_at,
+        case
+            when s.presence = 'en_route' and coalesce(s.ends_at > j.asked_at, true) then 'arriving'
+            when s.starts_at > j.asked_at then 'arriving'
+            when coalesce(s.ends_at > j.asked_at, true) then 'inside'
+            when s.presence <> 'en_route' then 'left'
+        end as relation
+    from judged as j
+    inner join stays as s on j.place_key = s.place_key
+    where
+        j.is_reached
+        and s.starts_at <= greatest(j.asked_at, j.expires_at)
+        and coalesce(s.ends_at > j.issued_at - interval 1 day, true)
+),
+
+ranked as (
+    select
+        *,
+        row_number() over (
+            partition by alert_id, traveller_key
+            order by
+                case relation when 'inside' then 1 when 'arriving' then 2 else 3 end,
+                case when relation = 'left' then ends_at end desc nulls last,
+                distance_km asc nulls last,
+                starts_at asc,
+                stay_id asc
+        ) as choice
+    from concerned
+    where relation is not null
+)
+
+select
+    r.alert_id,
+    p.traveller_id,
+    r.stay_id,
+    r.distance_km,
+    r.presence,
+    r.relation
+from ranked as r
+inner join people as p on r.traveller_key = p.traveller_key
+where r.choice = 1
+order by r.alert_id, p.traveller_id
