@@ -44,7 +44,7 @@ def print_rows(
         return
     if output_format == "csv":
         writer = csv.writer(out, lineterminator="\n")
-        writer.writerow(columns)
+        writer.writerow([_csv_cell(name, False) for name in columns])  # a query may name its columns
         writer.writerows(map(_csv_cell, row, are_utc) for row in rows)
     elif output_format == "json":
         json.dump(
