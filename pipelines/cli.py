@@ -226,6 +226,39 @@ def unresolved_places(
     places.show_unresolved(_home(home), limit, output_format)
 
 
+policy_app = typer.Typer(no_args_is_help=True, help="Say why a trip breaks policy; try another policy.")
+app.add_typer(policy_app, name="policy")
+
+
+@policy_app.command("explain")
+def explain_policy(
+    trip: Annotated[str, typer.Argument(metavar="TRIP", help="a trip_id, as the table trip has it")],
+    home: HomeOption = None,
+    output_format: FormatOption = "table",
+    verbose: VerboseOption = False,
+) -> None:
+    """Say what each rule in force asks of a trip, and why."""
+    from pipelines.commands import policies
+
+    policies.explain(_home(home), trip, output_format)
+
+
+@policy_app.command("what-if")
+def try_policy(
+    file: Annotated[str, typer.Option("--file", metavar="F", help="a policy file, or columbia, umb, denver")],
+    home: HomeOption = None,
+    output_format: FormatOption = "table",
+    verbose: VerboseOption = False,
+) -> None:
+    """Compare another policy with the one in force.
+
+    Both judge the published trips; the table says how many findings of each kind would come and go.
+    """
+    from pipelines.commands import policies
+
+    policies.what_if(_home(home), file, output_format)
+
+
 @app.command()
 def generate(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="an empty or new folder")],

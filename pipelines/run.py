@@ -87,6 +87,7 @@ class Run:
         self.home = home.require().prepare()
         self.settings: Settings = load_settings(home)
         self.contracts = _load_contracts(home, self.settings)
+        _check_policy(home, self.settings)
         self.run_id = run_id or warehouse.new_run_id()
         self.began = time.perf_counter()
         self._as_of, self._known_at = as_of, known_at
@@ -337,6 +338,13 @@ def _load_contracts(home: Home, settings: Settings) -> dict[str, Any]:
     from pipelines.contracts import load_contracts
 
     return dict(load_contracts(home, settings))
+
+
+def _check_policy(home: Home, settings: Settings) -> None:
+    """A broken policy is told before anything is landed."""
+    from pipelines.policy import load_policy, policy_path
+
+    load_policy(policy_path(home, settings))
 
 
 def _remove_build(home: Home, run_id: str) -> None:

@@ -156,6 +156,32 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
             "'BE' as country_code, 'country' as place_type, false as is_fault"
         ],
     ),
+    "review_finds_its_trip": (
+        [
+            "create table core.trip_reference as select 'TR-1' as trip_ref",
+            "create table stage.person_email as select 'ada@example.edu' as email",
+            "create table core.traveller as select 'email:guest@example.org' as identity_key",
+        ],
+        [
+            "create table land.reviews as select * from (values ('R1', 'waiver', 'TR-1', null), ('R2', 'waiver', null, "
+            "'Ada@example.edu'), ('R3', 'waiver', 'TR-9', 'guest@example.org')) as v (review_id, kind, trip_id, email)"
+        ],
+        ["create table land.reviews as select 'R4' as review_id, 'waiver' as kind, 'T9' as trip_id, 'x@y.z' as email"],
+    ),
+    "affiliation_is_known_to_policy": (
+        ["create table reference.policy_rule as select ['student', 'faculty'] as known_affiliations"],
+        ["create table core.policy_trip as select unnest(['student', null]) as affiliation"],
+        ["create table core.policy_trip as select 'astronaut' as affiliation"],
+    ),
+    "policy_judges_every_trip": (
+        [
+            "create table reference.policy_rule as select unnest(['register', 'waiver']) as requirement",
+            "create table mart.trip as select * from (values ('T1', 'active', 'university'), "
+            "('T2', 'cancelled', 'university'), ('T3', 'active', 'personal')) as v (trip_id, trip_status, purpose)",
+        ],
+        ["create table mart.policy_check as select 'T1' as trip_id, unnest(['register', 'waiver']) as requirement"],
+        ["create table mart.policy_check as select 'T1' as trip_id, 'register' as requirement"],
+    ),
 }  # fmt: skip
 
 

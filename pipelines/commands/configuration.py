@@ -22,6 +22,7 @@ def check(home: Home, output_format: str) -> None:
     rows = [
         ("settings", *_outcome(lambda: _settings(home))),
         ("contracts", *_outcome(lambda: _contracts(home))),
+        ("policy", *_outcome(lambda: _policy(home))),
         ("permissions", *_outcome(lambda: _permissions(home))),
         ("secret", *_outcome(lambda: _secret(home))),
         ("access log", *_outcome(lambda: _access_log(home))),
@@ -50,6 +51,13 @@ def _contracts(home: Home) -> str:
 
     contracts = load_contracts(home, load_settings(home))
     return f"{len(contracts)} feeds: {', '.join(sorted(contracts))}"
+
+
+def _policy(home: Home) -> str:
+    from pipelines.policy import load_policy, policy_path
+
+    policy = load_policy(policy_path(home, load_settings(home)))
+    return f"{policy.title or policy.policy}: {len(policy.rules)} rules"
 
 
 def _permissions(home: Home) -> str:

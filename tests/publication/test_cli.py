@@ -219,3 +219,9 @@ def test_an_unwritable_or_damaged_home_is_one_sentence(published: Home, capsys: 
     shutil.rmtree(published.published)
     code, out, err = muster(capsys, "who", "--home", published.root)
     assert (code, out) == (1, "") and "Nothing has been published" in err
+
+
+def test_a_publication_older_than_policy_is_one_sentence(published: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["explain", "T1"], ["what-if", "--file", "umb"]):
+        code, out, err = muster(capsys, "policy", *arguments, "--home", published.root)
+        assert (code, out) == (1, "") and is_one_sentence(err) and "muster run" in err

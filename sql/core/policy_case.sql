@@ -1,0 +1,237 @@
+-- Grain: trip that policy judges x rule that speaks of it, or may.
+-- Rules: section 7, C1 (judged by the rating in force at the instant that the rule names; one that rose later makes a
+-- risen finding), R4 (what is not known is never read as harmless: the rule then counts, and is_undetermined says so).
+-- Populations and triggers are 2 yes, 1 not known, 0 no. due_at is half-open: what happens before it is in time. Whole
+-- days are counted in the local calendar of the departure, so the last good moment is the end of a local day.
+-- Of several rules that ask the same of a trip the one with the least preference is quoted: one that asks something,
+-- the stricter obligation, a certain one before one that only may hold, the worse result, the narrower rule.
+with rules as (
+    select * from reference.policy_rule
+),
+
+trips as (
+    select * from core.policy_trip
+),
+
+reviews as (
+    select * from core.policy_review
+),
+
+parameter as (
+    select as_of
+    from reference.parameter
+),
+
+lead_times as (
+    select distinct lead_days
+    from rules
+),
+
+departure_days as (
+    select distinct
+        departs_timezone,
+        departs_date
+    from trips
+    where departs_date is not null
+),
+
+last_days as (
+    select
+        d.departs_timezone,
+        d.departs_date,
+        l.lead_days,
+        cast(d.departs_date as timestamp) + to_days(1 - l.lead_days) as ends_local
+    from departure_days as d
+    cross join lead_times as l
+),
+
+deadlines as (
+    select
+        d.departs_timezone,
+        d.departs_date,
+        d.lead_days,
+        d.ends_local - to_seconds(coalesce(z.utc_offset_seconds, 0)) as day_ends_at
+    from last_days as d
+    left join reference.zone_transition as z
+        on
+            d.departs_timezone = z.timezone and year(d.ends_local) = z.local_year
+            and d.ends_local >= z.local_starts and d.ends_local < z.local_ends
+),
+
+paired as (
+    select
+        t.*,
+        r.rule_number,
+        r.rule_id,
+        r.policy,
+        r.requirement,
+        r.obligation,
+        r.lead_days,
+        r.decisive,
+        r.rule_levels,
+        r.evacuation_statuses,
+        r.conditions_named,
+        r.review_kind,
+        r.review_scope,
+        r.needs_university_email,
+        r.effective_from_at,
+        r.effective_to_at,
+        case
+            when len(r.affiliations) = 0 then 2
+            when t.affiliation is null or not list_contains(r.known_affiliations, t.affiliation) then 1
+            when list_contains(r.affiliations, t.affiliation) then 2
+            else 0
+        end as population_match,
+        case
+            when r.decisive = 'departure' then t.departure_judged_at
+            else t.registration_judged_at
+        end as decisive_at,
+        case when r.decisive = 'departure' then t.departure_level else t.registration_level end as decisive_level,
+        case when r.decisive = 'departure' then t.departure_evacuation else t.registration_evacuation end
+            as decisive_evacuation,
+        case when r.decisive = 'departure' then t.departure_has_unknown else t.registration_has_unknown end
+            as decisive_has_unknown,
+        case when r.decisive = 'departure' then t.departure_rating_id else t.registration_rating_id end
+            as decisive_rating_id,
+        case
+            when r.decisive = 'departure' then t.departure_evacuation_rating_id
+            else t.registration_evacuation_rating_id
+        end as decisive_evacuation_rating_id
+    from trips as t
+    inner join rules as r
+        on
+            coalesce(r.is_international = t.is_international, true)
+            and coalesce(r.travels_with_students = t.travels_with_students, true)
+            and coalesce(r.is_agency_booked = t.is_agency_booked, true)
+            and t.group_size >= coalesce(r.min_group_size, 0)
+            and t.group_size <= coalesce(r.max_group_size, t.group_size)
+),
+
+triggered as (
+    select
+        *,
+        case
+            when len(rule_levels) + len(evacuation_statuses) = 0 then 2
+            when coalesce(list_contains(rule_levels, decisive_level), false) then 2
+            when coalesce(list_contains(evacuation_statuses, decisive_evacuation), false) then 2
+            when decisive_has_unknown then 1
+            else 0
+        end as decisive_match,
+        case
+            when len(rule_levels) + len(evacuation_statuses) = 0 then 2
+            when coalesce(list_contains(rule_levels, highest_level), false) then 2
+            when coalesce(list_contains(evacuation_statuses, highest_evacuation), false) then 2
+            when highest_has_unknown then 1
+            else 0
+        end as highest_match
+    from paired
+    where
+        population_match > 0
+        and decisive_at >= coalesce(effective_from_at, decisive_at)
+        and (effective_to_at is null or decisive_at < effective_to_at)
+),
+
+answered as (
+    select
+        t.*,
+        case
+            when t.lead_days = 0 and t.departs_has_time then t.departs_at else d.day_ends_at
+        end as due_at,
+        case
+            when t.requirement = 'register' and (t.has_university_email or not t.needs_university_email)
+                then t.registered_at
+            when t.requirement <> 'register'
+                then coalesce(o.approved_at, case when o.rejected_at is null then g.approved_at end)
+        end as satisfied_at,
+        coalesce(
+            o.approved_review_id, case when o.rejected_at is null then g.approved_review_id end, o.rejected_review_id,
+            g.rejected_review_id
+        ) as review_id,
+        coalesce(o.rejected_at, g.rejected_at) as rejected_at,
+        coalesce(o.is_pending, false) or coalesce(g.is_pending, false) as is_pending
+    from triggered as t
+    left join deadlines as d
+        on
+            t.departs_timezone = d.departs_timezone and t.departs_date = d.departs_date
+            and t.lead_days = d.lead_days
+    left join reviews as o
+        on t.trip_key = o.trip_key and t.review_kind = o.review_kind and o.review_scope = 'traveller'
+    left join reviews as g
+        on
+            t.trip_key = g.trip_key and t.review_kind = g.review_kind and g.review_scope = 'group'
+            and t.review_scope = 'group'
+),
+
+judged as (
+    select
+        a.trip_key,
+        a.rule_number,
+        a.policy,
+        a.rule_id,
+        a.requirement,
+        a.obligation,
+        case
+            when a.decisive_match + a.highest_match = 0 or (a.decisive_match = 1 and a.highest_match = 0)
+                then 'not_applicable'
+            when a.decisive_match = 0 and a.satisfied_at is not null then 'met'
+            when a.decisive_match = 0 then 'risen'
+            when a.satisfied_at is not null and coalesce(a.satisfied_at >= a.due_at, false) then 'late'
+            when a.satisfied_at is not null then 'met'
+            when a.rejected_at is not null then 'rejected'
+            else 'missing'
+        end as status,
+        a.population_match = 1
+        or a.decisive_match = 1
+        or (a.decisive_match = 0 and a.highest_match = 1) as is_undetermined,
+        a.due_at,
+        coalesce(a.due_at <= p.as_of, false) as is_due,
+        a.decisive,
+        a.decisive_at,
+        a.decisive_level,
+        a.decisive_evacuation,
+        a.decisive_has_unknown,
+        case
+            when
+                coalesce(list_contains(a.rule_levels, a.decisive_level), false)
+                or a.decisive_evacuation_rating_id is null
+                then a.decisive_rating_id
+            else a.decisive_evacuation_rating_id
+        end as rating_id,
+        a.decisive_match,
+        a.population_match,
+        a.highest_at,
+        a.highest_level,
+        a.highest_evacuation,
+        case
+            when
+                coalesce(list_contains(a.rule_levels, a.highest_level), false) or a.highest_evacuation_rating_id is null
+                then a.highest_rating_id
+            else a.highest_evacuation_rating_id
+        end as highest_rating_id,
+        len(a.rule_levels) + len(a.evacuation_statuses) > 0 as has_level_condition,
+        a.conditions_named,
+        a.lead_days,
+        a.satisfied_at,
+        a.rejected_at,
+        a.review_kind,
+        a.review_id,
+        a.is_pending,
+        a.needs_university_email and a.is_registered and not a.has_university_email as lacks_university_email
+    from answered as a
+    cross join parameter as p
+)
+
+select
+    *,
+    (
+        (
+            (
+                (
+                    case when status = 'not_applicable' then 10 else 0 end
+                    + case obligation when 'prohibited' then 1 when 'required' then 2 else 3 end
+                ) * 10 + cast(is_undetermined as bigint)
+            ) * 10
+            + case status when 'rejected' then 1 when 'missing' then 2 when 'late' then 3 when 'risen' then 4 else 5 end
+        ) * 10 + 9 - conditions_named
+    ) * 1000000 + (999 - lead_days) * 1000 + rule_number as preference
+from judged
