@@ -186,6 +186,32 @@ def fetch_ratings(
     fetching.fetch_ratings(_home(home), provider)
 
 
+report_app = typer.Typer(no_args_is_help=True, help="Write reports from what was published.")
+app.add_typer(report_app, name="report")
+
+
+@report_app.command("week")
+def report_week(
+    week: Annotated[
+        str | None, typer.Option("--week", metavar="2026-W46", help="an ISO week [the last completed one]")
+    ] = None,
+    out: Annotated[Path | None, typer.Option("--out", metavar="DIR", help="where [reports/ of the home]")] = None,
+    copy: Annotated[
+        str, typer.Option("--copy", metavar="office|viewer", help="a viewer's copy shows no count below 5")
+    ] = "office",
+    home: HomeOption = None,
+    output_format: FormatOption = "table",
+    verbose: VerboseOption = False,
+) -> None:
+    """Write the weekly exposure report.
+
+    HTML, PDF, workbook, CSV and an e-mail draft, in a folder named by the week. Every table names its saved query.
+    """
+    from pipelines.commands import reporting
+
+    reporting.report_week(_home(home), reporting.WeekOptions(week, out, copy, verbose), output_format)
+
+
 places_app = typer.Typer(no_args_is_help=True, help="Explain what a place text means; list those to settle.")
 app.add_typer(places_app, name="places")
 

@@ -8,7 +8,7 @@ a step costs Dagster more than a table costs DuckDB. Events hold table names, co
 # No `from __future__ import annotations` here: Dagster reads the annotations of steps as objects.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 
 import dagster as dg
@@ -29,6 +29,7 @@ GATE = "no_blocking_finding"
 PUBLICATION = dg.AssetKey(["published", "generation"])
 FINDING = dg.AssetKey(["core", "finding"])
 _DAILY = "0 5 * * *"
+_FIRST_WEEK = "2015-01-05"
 
 
 class RunConfig(dg.Config):
@@ -220,6 +221,30 @@ def _publish(models: list[Model]) -> dg.AssetsDefinition:
     return generation
 
 
+def _week_report(home: Home, settings: Settings) -> dg.AssetsDefinition:
+    """The report of each ISO week of the office, partitioned by its Monday; made from what is published."""
+    weeks = dg.WeeklyPartitionsDefinition(
+        start_date=_FIRST_WEEK, timezone=settings.office_timezone, day_offset=1, fmt="%Y-%m-%d"
+    )
+
+    @dg.asset(
+        name="week",
+        key_prefix="report",
+        deps=[dg.AssetKey(["published", "generation"])],
+        group_name="report",
+        partitions_def=weeks,
+        description="The weekly exposure report: HTML, PDF, workbook, CSV and an e-mail draft.",
+    )
+    def week(context: dg.AssetExecutionContext) -> dg.MaterializeResult[Any]:
+        from pipelines.bridge import Week
+        from pipelines.reports.week import issue
+
+        issued = issue(home, str(Week(date.fromisoformat(context.partition_key))))
+        return dg.MaterializeResult(metadata={"folder": str(issued.folder), "files": len(issued.files)})
+
+    return week
+
+
 def inbox_state(home: Home) -> str:
     """A digest of names and sizes of all files in the inbox: the same state gives the same text."""
     digest = hashlib.sha256()
@@ -286,17 +311,28 @@ def build_definitions(
         _publish(models),
     ]
     checks = _table_checks(contracts, models)
+    report = _week_report(home, settings)
+    report_job = dg.define_asset_job(
+        "week_report",
+        selection=dg.AssetSelection.assets(report),
+        executor_def=dg.in_process_executor,
+        description="Write the report of a week.",
+    )
     job = dg.define_asset_job(
         JOB,
-        selection=dg.AssetSelection.all(),
+        selection=dg.AssetSelection.all() - dg.AssetSelection.assets(report),
         executor_def=dg.in_process_executor,
         description="Land, build, check, publish.",
     )
     return dg.Definitions(
-        assets=assets,
+        assets=[*assets, report],
         asset_checks=[checks],
-        jobs=[job],
-        schedules=[_schedule(job, settings)],
+        jobs=[job, report_job],
+        schedules=[
+            _schedule(job, settings),
+            # On Monday, an hour after the daily run, for the week that has just ended.
+            dg.build_schedule_from_partitioned_job(report_job, name="weekly", hour_of_day=6, minute_of_hour=0),
+        ],
         sensors=[_sensor(job, home)],
         resources={"muster": _run_resource(home, progress, on_run)},
         executor=dg.in_process_executor,

@@ -208,6 +208,17 @@ class Run:
 
         self.tell("Loading places, time zones and rating scales …")
         reference.load(self.con, self.home, self.settings, self.as_of, self.known_at, self.tell)
+        with self._timed("reference", "known before the last week"):
+            self._load_bridge()
+
+    def _load_bridge(self) -> None:
+        """What was known before the last completed week, for the change into it (E5)."""
+        from pipelines import bridge
+        from pipelines.reference import naive_utc
+
+        week = bridge.last_completed(naive_utc(self.as_of), self.settings.office_timezone)
+        known_at = naive_utc(self.known_at)
+        bridge.load(self.con, self.home, self.settings, self.contracts, [week], known_at, self.tell)
 
     @functools.cached_property
     def models(self) -> list[Model]:

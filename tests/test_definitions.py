@@ -52,11 +52,11 @@ def test_every_model_is_an_asset_with_its_columns_group_and_lineage(
         assert node.description
 
 
-def test_there_are_few_steps_one_job_a_schedule_and_a_sensor(definitions_of_an_empty_home: dg.Definitions) -> None:
+def test_there_are_few_steps_two_jobs_two_schedules_and_a_sensor(definitions_of_an_empty_home: dg.Definitions) -> None:
     job = definitions_of_an_empty_home.resolve_job_def(definitions.JOB)
     assert len(list(job.graph.nodes)) <= 10
     assert job.executor_def is dg.in_process_executor
-    assert [schedule.name for schedule in definitions_of_an_empty_home.schedules or []] == ["daily"]
+    assert [schedule.name for schedule in definitions_of_an_empty_home.schedules or []] == ["daily", "weekly"]
     assert [sensor.name for sensor in definitions_of_an_empty_home.sensors or []] == ["inbox"]
 
 

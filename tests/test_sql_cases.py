@@ -9,7 +9,7 @@ from types import ModuleType
 import duckdb
 import pytest
 
-from pipelines import landing, validation
+from pipelines import bridge, landing, validation
 from pipelines.contracts import load_contracts
 from pipelines.reference import _load_parameter
 from pipelines.run import parse_instant
@@ -34,6 +34,7 @@ def test_declared_sources_are_the_tables_that_the_code_makes(harness: ModuleType
     then = parse_instant("2026-11-16", "as_of")
     landing.load(con, home, Settings(), load_contracts(home, Settings()), then)
     _load_parameter(con, Settings(), then, then)
+    bridge.load(con, home, Settings(), {}, [], then)
     validation.prepare_findings(con)
     for table, columns in harness.source_types().items():
         made = {row[0]: row[1] for row in con.execute(f"describe {table}").fetchall()}

@@ -29,6 +29,10 @@ ACCOUNT = (
     "create table land.file as select 'f' as feed, 'a' as file_sha256, 5 as records, 3 as loaded, 1 as rejected, "
     "{} as blank"
 )
+BRIDGE = (
+    "create table mart.exposure_change_by_week as select date '2026-03-09' as week_start_date, * "
+    "from (values {}) as v (risk_level, cause, person_days_change)"
+)
 MOVEMENT_COLUMNS = (
     "segment_key, trip_key, traveller_key, starts_date, segment_status, carrier_code, service_number, "
     "from_place_key, to_place_key"
@@ -50,6 +54,19 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         [WEEK, INTERVAL.format(f"(1, {T0}, {T2}, 2)")],
         [BY_WEEK.format("2.0::double")],
         [BY_WEEK.format("2.1::double")],
+    ),
+    # Four days then, less one late and less one ended, are two: one alone as a part does not sum to it.
+    "bridge_sums_to_difference": (
+        [
+            f"create table reference.bridge_week as select date '2026-03-09' as week_start_date, {T0} as "
+            "before_starts_at, timestamp '2026-03-09' as starts_at",
+            "create table mart.exposure_by_week as select date '2026-03-09' as week_start_date, 2 as risk_level, "
+            "2.0::double as person_days",
+            f"create table reference.exposure_then as select date '2026-03-09' as week_start_date, 2 as risk_level, "
+            f"{T0} as starts_at, {T2} as ends_at, 1 as candidate_count",
+        ],
+        [BRIDGE.format("(2, 'late', -1.0), (2, 'ended', -1.0), (2, 're_rated', 0.0)")],
+        [BRIDGE.format("(2, 'late', -1.0)")],
     ),
     "exposure_partitions_stays": (
         [],
