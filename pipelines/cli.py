@@ -285,6 +285,70 @@ def try_policy(
     policies.what_if(_home(home), file, output_format)
 
 
+audit_app = typer.Typer(help="List trips nobody registered; decide; draft letters.")
+app.add_typer(audit_app, name="audit")
+
+
+@audit_app.callback(invoke_without_command=True)
+def audit(
+    context: typer.Context,
+    home: HomeOption = None,
+    status: Annotated[
+        str | None,
+        typer.Option("--status", metavar="S", help="one status, or all [unregistered, partial, registered_late]"),
+    ] = None,
+    role: RoleOption = "analyst",
+    output_format: FormatOption = "table",
+    verbose: VerboseOption = False,
+) -> None:
+    """List trips that bookings and expenses show and the registry does not.
+
+    The analyst's list has pseudonyms; with --role duty or steward it has names, and the look is written to the access
+    log first.
+    """
+    if context.invoked_subcommand is None:
+        from pipelines.commands import auditing
+
+        auditing.show(_home(home), role, status, output_format)
+
+
+@audit_app.command("decide")
+def decide_finding(
+    audit_id: Annotated[str, typer.Argument(metavar="FINDING", help="its id, as 'muster audit' lists it")],
+    decision: Annotated[str | None, typer.Option("--as", metavar="D", help="confirmed or dismissed")] = None,
+    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="why, for whoever reads it later")] = None,
+    home: HomeOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Confirm or dismiss a finding, or write a note to it.
+
+    A decision is kept in decisions/ of the home, survives every run, and follows the trip when its booking is issued
+    anew.
+    """
+    from pipelines.commands import auditing
+
+    auditing.decide(_home(home), audit_id, decision, note)
+
+
+@audit_app.command("draft")
+def draft_letter(
+    audit_id: Annotated[str, typer.Argument(metavar="FINDING", help="its id, as 'muster audit' lists it")],
+    template: Annotated[
+        Path | None, typer.Option("--template", metavar="F", help="text with $name, $reason, $request and the like")
+    ] = None,
+    home: HomeOption = None,
+    role: RoleOption = "duty",
+    verbose: VerboseOption = False,
+) -> None:
+    """Draft an e-mail to the traveller about a finding; nothing is sent.
+
+    A home's own templates/audit_letter.txt replaces the shipped text.
+    """
+    from pipelines.commands import auditing
+
+    auditing.draft(_home(home), role, audit_id, template)
+
+
 @app.command()
 def generate(
     out: Annotated[Path, typer.Option("--out", metavar="DIR", help="an empty or new folder")],

@@ -17,7 +17,7 @@ import duckdb
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from pipelines import places, policy
+from pipelines import decisions, places, policy
 from pipelines.settings import PROJECT, REFERENCE, Home, Settings
 
 FIRST_YEAR, LAST_YEAR = 1990, 2061
@@ -39,6 +39,7 @@ def load(
     """
     _load_parameter(con, settings, as_of, known_at)
     _load_lists(con)
+    decisions.load(con, home, naive_utc(known_at))
     rules = policy.load_policy(policy.policy_path(home, settings))
     policy.load_rules(con, rules, settings.office_timezone)
     con.execute(

@@ -88,6 +88,16 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         [PIECE.format(f"(1, 1, {T0}, {T1}, 1, false), (2, 1, {T1}, {T2}, 2, false), (3, 1, {T1}, {T2}, 2, false)")],
         [PIECE.format(f"(1, 1, {T0}, {T1}, 1, false), (2, 1, {T1}, {T2}, 2, false)")],
     ),
+    "every_observed_stay_is_audited": (
+        [
+            "create table core.stated_stay as select * from (values (1, 'booking'), (1, 'booking'), "
+            "(2, 'registration')) as v (trip_key, source)",
+            "create table core.observed_trip as select 7 as observed_key, 'a_1' as audit_id",
+            "create table mart.trip_audit as select 'a_1' as audit_id",
+        ],
+        ["create table core.observed_stay as select unnest([7, 7]) as observed_key, 1 as trip_key"],
+        ["create table core.observed_stay as select 7 as observed_key, 1 as trip_key"],
+    ),
     "nobody_is_dropped": (
         [f"create table core.segment as select 1 as traveller_key, 'confirmed' as segment_status, {T0} as starts_at"],
         [PIECE.format(f"(1, 1, {T0}, {T2}, 1, false)")],

@@ -245,11 +245,17 @@ def _audit(scene: Scene, identity: np.ndarray) -> np.ndarray:
     faults = scene.faults
     seen = scene.is_registered | scene.is_booked | scene.is_expensed
     observed = scene.is_booked | scene.is_expensed
+    # What an expense report alone shows was made, and a booking alone does not tell whether it is personal.
+    is_cancelled = faults["cancelled_trip"] & (scene.is_registered | scene.is_booked)
+    is_personal = faults["personal"] & (scene.is_registered | scene.is_expensed)
+    # Expense reports hold no names.
+    no_id, no_email = (faults[kind] | faults["name_only"] for kind in ("missing_person_id", "email_misspelt"))
+    is_nameless = scene.is_expensed & ~scene.is_booked & no_id & no_email
     cases = (
         (~seen, "unseen"),
-        (faults["cancelled_trip"], "cancelled"),
-        (scene.is_home | faults["personal"], "not_required"),
-        (identity != "matched", "undetermined"),
+        (is_cancelled, "cancelled"),
+        (scene.is_home | is_personal, "not_required"),
+        ((identity != "matched") | is_nameless, "undetermined"),
         (~scene.is_registered, "unregistered"),
         (~observed, "unconfirmed"),
         (faults["place_unknown"], "undetermined"),

@@ -137,6 +137,23 @@ def test_the_week_with_the_most_person_days_at_high_or_extreme(steward: duckdb.D
     assert found == [("2025-05-26", "IL", 16.0), ("2025-05-26", "PS", 12.0833), ("2025-05-26", "UA", 11.875)]
 
 
+def test_visits_registered_more_than_28_days_after_their_last_day(steward: duckdb.DuckDBPyConnection) -> None:
+    # Counted from the files: each visit's last version, and the date of its first registration.
+    query = (PROJECT / "sql" / "queries" / "registered_after.sql").read_text()
+    found = steward.execute(query, {"days": "28"}).fetchall()
+    assert [(label, trips) for label, trips, *_ in found] == [
+        ("by the last day", 4),
+        ("within 28 days", 540),
+        ("more than 28 days after", 132),
+    ]
+    early = rows(
+        steward,
+        """select count(*) from mart.trip_audit
+        where ends_date <= date '2024-07-04' and date_diff('day', ends_date, cast(registered_at as date)) >= 28""",
+    )
+    assert early == [(59,)]
+
+
 def test_a_renamed_place_keeps_one_chain_of_ratings(steward: duckdb.DuckDBPyConnection) -> None:
     # Canada's "Israel, the West Bank and the Gaza Strip" became "Israel and Palestine" in one snapshot.
     gaps = rows(

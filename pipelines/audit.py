@@ -1,0 +1,252 @@
+"""The audit of unregistered trips as it is read: findings, decisions on them, and letters about them (section 8)."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import re
+import string
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipelines import access_log, decisions
+from pipelines.errors import MusterError, UsageError
+from pipelines.published import NAME_ROLES, current, open_role, publication_row
+from pipelines.settings import REFERENCE, Home
+from pipelines.who import publication_notes
+
+if TYPE_CHECKING:
+    import duckdb
+
+STATUSES = (
+    "unregistered",
+    "partial",
+    "registered_late",
+    "undetermined",
+    "unconfirmed",
+    "registered",
+    "not_required",
+    "cancelled",
+)
+TO_ANSWER = ("unregistered", "partial", "registered_late")
+"""What somebody should act on; listed unless another status is asked for."""
+
+ALL = "all"
+
+REQUESTS = {
+    "unregistered": "Please register the trip, or tell us under which name or number it is registered.",
+    "partial": "Please add the missing days to your registration.",
+    "registered_late": "Please register before you leave next time; nothing else is needed now.",
+    "unconfirmed": "Please tell us whether you made the trip, and cancel the registration if you did not.",
+}
+"""What a letter asks for, by status; the other statuses need no letter."""
+
+LETTER_FIELDS = ("audit_id", "country", "dates", "email", "name", "reason", "request", "starts", "ends", "status")
+
+_COLUMNS = (
+    "audit_id, audit_status, traveller_id, country_code, starts_date, ends_date, match_score, matched_trip_id, "
+    "registered_at, uncovered_dates, reason, observed_refs, evidence, decision, decided_at, decision_note, decided_by"
+)
+
+
+@dataclasses.dataclass(frozen=True)
+class Listing:
+    """Findings and the notes that belong under them."""
+
+    columns: list[str]
+    rows: list[tuple[Any, ...]]
+    notes: list[str]
+    title: str
+
+
+def findings(home: Home, role: str, status: str | None = None) -> Listing:
+    """The findings of the current publication, the newest trips first, with what people decided up to now.
+
+    Without a status those that somebody should act on; ``all`` lists every row. For a role that sees names the look
+    is written to the access log before this returns. Raises MusterError, UsageError.
+    """
+    wanted = _wanted(status)
+    with_names = role in NAME_ROLES
+    con = open_role(home, role)
+    try:
+        publication = publication_row(con)
+        _require_audit(con, home)
+        names = "k.full_name, k.email, " if with_names else ""
+        join = "left join mart.traveller_contact as k using (traveller_id)" if with_names else ""
+        cursor = con.execute(
+            f"select {names}{_COLUMNS} from mart.trip_audit {join} "
+            "where list_contains($wanted, audit_status) order by starts_date desc, audit_id",
+            {"wanted": list(wanted)},
+        )
+        columns = [item[0] for item in cursor.description or []]
+        rows = cursor.fetchall()
+        counts = con.execute("select audit_status, count(*) from mart.trip_audit group by all").fetchall()
+        notes = [_count_note(dict(counts)), *_estimate_note(con), *publication_notes(con, publication)]
+    finally:
+        con.close()
+    if with_names:
+        place = columns.index("traveller_id")
+        access_log.record_look(
+            home, "audit", role, current(home).name, {"status": status}, (row[place] for row in rows)
+        )
+    title = f"Audit of trips as of {publication.as_of:%Y-%m-%d %H:%M} UTC (generation {publication.generation})"
+    return Listing(columns, _with_newer_decisions(home, columns, rows, with_names), notes, title)
+
+
+def _wanted(status: str | None) -> tuple[str, ...]:
+    if status is None:
+        return TO_ANSWER
+    if status == ALL:
+        return STATUSES
+    if status not in STATUSES:
+        raise UsageError(f"There is no status '{status}'; choose one of {', '.join((*STATUSES, ALL))}.")
+    return (status,)
+
+
+def _require_audit(con: duckdb.DuckDBPyConnection, home: Home) -> None:
+    found = con.execute(
+        "select count(*) from duckdb_tables() where schema_name = 'mart' and table_name = 'trip_audit'"
+    ).fetchone()
+    if found is None or not found[0]:
+        raise MusterError(
+            f"The publication in {home.root} was made before there was an audit; run 'muster run --home {home.root}'."
+        )
+
+
+def _with_newer_decisions(
+    home: Home, columns: list[str], rows: list[tuple[Any, ...]], with_names: bool
+) -> list[tuple[Any, ...]]:
+    """The rows with decisions that were made since the publication."""
+    newest: dict[str, dict[str, Any]] = {}
+    for entry in decisions.read(home):
+        known = newest.setdefault(entry["audit_id"], {})
+        if entry["decision"] != decisions.NOTE:
+            known["decision"] = entry["decision"]
+        known["decided_at"] = entry["decided_at"]
+        if with_names:
+            known["decided_by"] = entry["decided_by"]
+            if entry["note"]:
+                known["decision_note"] = entry["note"]
+    key = columns.index("audit_id")
+    return [
+        tuple(newest.get(row[key], {}).get(name, value) for name, value in zip(columns, row, strict=True))
+        for row in rows
+    ]
+
+
+def _count_note(counts: dict[str, int]) -> str:
+    parts = [f"{counts[status]:,} {status.replace('_', ' ')}" for status in STATUSES if counts.get(status)]
+    return f"All rows of the audit: {', '.join(parts) or 'none'}."
+
+
+def _estimate_note(con: duckdb.DuckDBPyConnection) -> list[str]:
+    row = con.execute(
+        "select unseen_estimate, unseen_estimate_low, unseen_estimate_high, both_count, assumptions "
+        "from mart.audit_estimate where first_source = 'registrations' and second_source = 'bookings or expenses'"
+    ).fetchone()
+    if row is None or not row[3]:
+        return []
+    return [f"Ended trips that no feed saw: about {row[0]:,.0f} ({row[1]:,.0f} to {row[2]:,.0f}). {row[4]}"]
+
+
+def find(con: duckdb.DuckDBPyConnection, audit_id: str) -> dict[str, Any]:
+    """One finding by its id; UsageError where there is none."""
+    cursor = con.execute(f"select {_COLUMNS} from mart.trip_audit where audit_id = $audit_id", {"audit_id": audit_id})
+    columns = [item[0] for item in cursor.description or []]
+    row = cursor.fetchone()
+    if row is None:
+        raise UsageError(f"There is no finding '{audit_id}' in the current publication; 'muster audit' lists them.")
+    return dict(zip(columns, row, strict=True))
+
+
+def decide(home: Home, audit_id: str, decision: str | None, note: str | None, user: str | None = None) -> str:
+    """Keep a decision on a finding; returns what was kept, in a sentence. Raises MusterError, UsageError."""
+    con = open_role(home, "analyst")
+    try:
+        _require_audit(con, home)
+        row = find(con, audit_id)
+    finally:
+        con.close()
+    about = {field.name: row[field.name] for field in dataclasses.fields(decisions.Finding)}
+    decisions.record(home, decisions.Finding(**about), decision, note, user)
+    kept = f"is {decision}" if decision else "has a note"
+    return f"Finding {audit_id} {kept}; the next 'muster run' puts it into the tables."
+
+
+def draft(home: Home, role: str, audit_id: str, template: Path | None = None) -> str:
+    """A letter about a finding, as the text of an e-mail with its headers; it sends nothing.
+
+    The template is the one given, else ``templates/audit_letter.txt`` of the home, else the shipped one. The look at
+    the name is written to the access log first. Raises MusterError, UsageError.
+    """
+    if role not in NAME_ROLES:
+        raise UsageError(
+            f"A letter needs a name, which the role '{role}' does not see; choose {' or '.join(NAME_ROLES)}."
+        )
+    text, path = _template(home, template)
+    con = open_role(home, role)
+    try:
+        _require_audit(con, home)
+        row = find(con, audit_id)
+        contact = con.execute(
+            "select full_name, email from mart.traveller_contact where traveller_id = $traveller_id",
+            {"traveller_id": row["traveller_id"]},
+        ).fetchone()
+        country = con.execute(
+            "select max(place_name) from mart.rating_period where place_type = 'country' and country_code = $1",
+            [row["country_code"]],
+        ).fetchone()
+    finally:
+        con.close()
+    if row["audit_status"] not in REQUESTS:
+        raise UsageError(f"Finding {audit_id} is '{row['audit_status']}' and needs no letter.")
+    if contact is None or contact[1] is None:
+        raise MusterError(
+            f"No e-mail address is known to the role '{role}' for the traveller of {audit_id}; "
+            "the duty file holds only people in place, --role steward knows all."
+        )
+    access_log.record_look(home, "audit draft", role, current(home).name, {"audit_id": audit_id}, [row["traveller_id"]])
+    values = {
+        "audit_id": audit_id,
+        "country": (country and country[0]) or row["country_code"] or "an unknown place",
+        "dates": _dates(row["starts_date"], row["ends_date"]),
+        "email": contact[1],
+        "name": contact[0] or "traveller",
+        "reason": row["reason"],
+        "request": REQUESTS[row["audit_status"]],
+        "starts": _day(row["starts_date"]),
+        "ends": _day(row["ends_date"]),
+        "status": row["audit_status"].replace("_", " "),
+    }
+    # A line end in a name or a reason would end a header of the e-mail.
+    values = {key: re.sub(r"\s+", " ", str(value)) for key, value in values.items()}
+    return f"To: {values['email']}\n{_fill(text, path, values)}"
+
+
+def _template(home: Home, given: Path | None) -> tuple[str, Path]:
+    own = home.root / "templates" / "audit_letter.txt"
+    path = given or (own if own.is_file() else REFERENCE / "audit_letter.txt")
+    try:
+        return path.read_text(encoding="utf-8"), path
+    except (OSError, UnicodeDecodeError):
+        raise UsageError(f"The template {path} cannot be read; give a text file in UTF-8.") from None
+
+
+def _fill(text: str, path: Path, values: dict[str, str]) -> str:
+    try:
+        return string.Template(text).substitute(values)
+    except KeyError as error:
+        raise UsageError(
+            f"The template {path} has the field ${error.args[0]}, which does not exist; choose from "
+            f"{', '.join(LETTER_FIELDS)}."
+        ) from None
+    except ValueError:
+        raise UsageError(f"The template {path} has a lone $; write $$ for a dollar sign.") from None
+
+
+def _dates(starts: datetime.date | None, ends: datetime.date | None) -> str:
+    return _day(starts) if starts == ends else f"{_day(starts)} to {_day(ends)}"
+
+
+def _day(day: datetime.date | None) -> str:
+    return "an unknown day" if day is None else f"{day.day} {day:%B %Y}"

@@ -1,0 +1,168 @@
+-- Grain: observed trip, with what the registry says of it.
+-- Rules: A1, A2. The registration that covers most days is the match, then the one that covers most of them in the
+-- same city. Where nothing covers a day, the other registration that the reason names is one of the same dates, then a
+-- cancelled one of the same dates, then the nearest within 60 days.
+-- match_score is the covered share of days, each counting 0.75 for its country and 0.25 more for its city.
+with observed as (
+    select * from core.observed_trip
+),
+
+days as (
+    select * from core.audit_day
+),
+
+intervals as (
+    select * from core.registered_interval
+),
+
+travellers as (
+    select
+        traveller_key,
+        identity_status
+    from core.traveller
+),
+
+matches as (
+    select
+        observed_key,
+        registration_key,
+        row_number() over (
+            partition by observed_key
+            order by count(*) desc, count(*) filter (where is_same_area) desc, registration_key desc
+        ) as choice
+    from days
+    where registration_key is not null
+    group by observed_key, registration_key
+),
+
+counted as (
+    select
+        observed_key,
+        count(*) filter (where coverage <> 'left_open') as day_count,
+        count(*) filter (where coverage = 'covered') as covered_count,
+        count(*) filter (where coverage = 'covered' and is_same_area) as same_area_count,
+        count(*) filter (where coverage = 'uncovered') as uncovered_count,
+        count(*) filter (where coverage = 'place_unknown') as unknown_count,
+        list_sort(list(distinct day_date) filter (where coverage = 'uncovered')) as uncovered_dates,
+        min(day_date) filter (where coverage = 'uncovered') as first_uncovered_date,
+        max(day_date) filter (where coverage = 'uncovered') as last_uncovered_date
+    from days
+    group by observed_key
+),
+
+registered_early as (
+    select
+        d.observed_key,
+        min(t.registered_at) as registered_at,
+        bool_and(t.purpose = 'personal') as is_personal
+    from (
+        select distinct
+            observed_key,
+            registration_key
+        from days
+        where registration_key is not null
+    ) as d
+    inner join core.trip as t on d.registration_key = t.trip_key
+    group by d.observed_key
+),
+
+-- Registrations whose place is unknown or only guessed, on days that nothing covers.
+doubtful as (
+    select distinct c.observed_key
+    from counted as c
+    inner join observed as o on c.observed_key = o.observed_key
+    inner join intervals as i
+        on
+            o.traveller_key = i.traveller_key
+            and i.starts_date <= c.last_uncovered_date and c.first_uncovered_date <= i.ends_date
+    where not i.is_cancelled and (i.country_code is null or (i.is_guessed and c.covered_count = 0))
+),
+
+registrations as (
+    select
+        traveller_key,
+        trip_key,
+        is_cancelled,
+        min(starts_date) as starts_date,
+        max(ends_date) as ends_date
+    from intervals
+    group by traveller_key, trip_key, is_cancelled
+),
+
+others as (
+    select
+        observed_key,
+        trip_key,
+        starts_date,
+        kind
+    from (
+        select
+            o.observed_key,
+            r.trip_key,
+            r.starts_date,
+            case
+                when r.is_cancelled then 'cancelled'
+                when r.starts_date <= o.ends_date and o.starts_date <= r.ends_date then 'same_dates'
+                else 'nearest'
+            end as kind,
+            row_number() over (
+                partition by o.observed_key
+                order by
+                    case
+                        when r.is_cancelled then 2
+                        when r.starts_date <= o.ends_date and o.starts_date <= r.ends_date then 1
+                        else 3
+                    end asc,
+                    greatest(r.starts_date - o.ends_date, o.starts_date - r.ends_date, 0) asc,
+                    r.trip_key desc
+            ) as choice
+        from observed as o
+        inner join counted as c on o.observed_key = c.observed_key
+        inner join registrations as r
+            on
+                o.traveller_key = r.traveller_key
+                and r.starts_date <= o.ends_date + case when r.is_cancelled then 3 else 60 end
+                and o.starts_date <= r.ends_date + case when r.is_cancelled then 3 else 60 end
+        where c.covered_count = 0
+    ) as ranked
+    where choice = 1
+)
+
+select
+    o.observed_key,
+    case
+        when o.is_cancelled then 'cancelled'
+        when o.is_personal or coalesce(e.is_personal, false) then 'not_required'
+        when t.identity_status <> 'matched' then 'undetermined'
+        when c.uncovered_count > 0 and d.observed_key is not null then 'undetermined'
+        when c.uncovered_count = 0 and c.covered_count = 0 then 'undetermined'
+        when c.covered_count = 0 then 'unregistered'
+        when c.uncovered_count > 0 then 'partial'
+        when o.left_home_at is not null and e.registered_at > o.left_home_at then 'registered_late'
+        when o.left_home_at is null and e.registered_at >= o.starts_date + interval 1 day then 'registered_late'
+        else 'registered'
+    end as audit_status,
+    case
+        when o.is_personal or coalesce(e.is_personal, false) then 'personal'
+        when t.identity_status <> 'matched' then 'person'
+        when c.uncovered_count > 0 and d.observed_key is not null then 'registered_place'
+        when c.uncovered_count = 0 and c.covered_count = 0 then 'observed_place'
+    end as status_cause,
+    case
+        when c.day_count > 0
+            then cast(c.covered_count * 3 + c.same_area_count as double) / cast(c.day_count * 4 as double)
+        else 0.0
+    end as match_score,
+    m.registration_key,
+    e.registered_at,
+    c.uncovered_dates,
+    h.trip_key as other_key,
+    h.starts_date as other_date,
+    h.kind as other_kind
+from observed as o
+inner join counted as c on o.observed_key = c.observed_key
+inner join travellers as t on o.traveller_key = t.traveller_key
+left join matches as m on o.observed_key = m.observed_key and m.choice = 1
+left join registered_early as e on o.observed_key = e.observed_key
+left join doubtful as d on o.observed_key = d.observed_key
+left join others as h on o.observed_key = h.observed_key

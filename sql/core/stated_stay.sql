@@ -1,0 +1,236 @@
+-- Grain: place and local dates that one trip of one feed states on its own, apart from what other feeds say.
+-- Rules: A1 (both sides of the audit are read alike), S2 (a trip that is cancelled as a whole keeps its stays,
+-- flagged), S4 and S5 (from arrival to the next departure), S6 (short stops are none), P4 (candidates of one text).
+-- Bookings are read on beyond the booking where it holds no onward leg: people buy single tickets. ends_date is NULL
+-- where nothing says when the stay ends. left_home_at is the last departure from the home country before the stay, in
+-- the same booking or registration: what shares it is one journey, which ends on came_home_date where that is known.
+-- is_vague marks days of which several places are possible. Stays in the home country are left out.
+with segments as (
+    select
+        s.segment_key,
+        s.trip_key,
+        s.traveller_key,
+        s.source,
+        s.segment_kind,
+        s.segment_type,
+        s.segment_status = 'cancelled' as is_cancelled,
+        s.to_place_key,
+        s.to_place_status,
+        s.to_candidate_count,
+        s.from_place_key,
+        s.starts_date,
+        s.ends_date,
+        s.starts_at,
+        s.ends_at,
+        f.country_code as from_country_code,
+        d.country_code as to_country_code,
+        t.home_country_code
+    from core.segment as s
+    inner join core.traveller as t on s.traveller_key = t.traveller_key
+    inner join core.place as d on s.to_place_key = d.place_key
+    left join core.place as f on s.from_place_key = f.place_key
+    where s.starts_date is not null
+),
+
+trips as (
+    select
+        trip_key,
+        bool_and(is_cancelled) as is_cancelled
+    from segments
+    group by trip_key
+),
+
+counted as (
+    select s.*
+    from segments as s
+    inner join trips as t on s.trip_key = t.trip_key and s.is_cancelled = t.is_cancelled
+),
+
+parameter as (
+    select to_seconds(cast(transit_hours * 3600 as bigint)) as transit_time
+    from reference.parameter
+),
+
+movements as (
+    select *
+    from (
+        select
+            *,
+            row_number() over (
+                partition by trip_key, to_place_key, starts_at
+                order by segment_key
+            ) as telling_number
+        from counted
+        where segment_kind = 'movement'
+    ) as told
+    where telling_number = 1
+),
+
+chained as (
+    select
+        *,
+        lead(starts_at) over in_trip as next_starts_at,
+        lead(starts_date) over in_trip as next_starts_date,
+        lead(from_place_key) over in_trip as next_place_key,
+        lead(from_country_code) over in_trip as next_country_code,
+        lag(segment_key) over in_trip is null as is_first,
+        lead(starts_at) over in_source as later_starts_at,
+        lead(starts_date) over in_source as later_starts_date,
+        lead(from_country_code) over in_source as later_country_code,
+        max(case when from_country_code = home_country_code then starts_at end) over (
+            partition by trip_key
+            order by starts_at, ends_at, segment_key
+            rows between unbounded preceding and current row
+        ) as left_home_at,
+        min(case when to_country_code = home_country_code then ends_date end) over (
+            partition by trip_key
+            order by starts_at, ends_at, segment_key
+            rows between current row and unbounded following
+        ) as came_home_date
+    from movements
+    window
+        in_trip as (
+            partition by trip_key
+            order by starts_at, ends_at, segment_key
+        ),
+        in_source as (
+            partition by traveller_key, source, is_cancelled
+            order by starts_at, ends_at, segment_key
+        )
+),
+
+arrivals as (
+    select
+        c.*,
+        coalesce(
+            case
+                when c.next_starts_at is not null
+                    then
+                        c.next_starts_at - c.ends_at < a.transit_time
+                        and coalesce(c.next_country_code = c.to_country_code, true)
+                when c.source = 'booking'
+                    then
+                        c.later_starts_at - c.ends_at < a.transit_time
+                        and c.later_country_code = c.to_country_code
+            end,
+            false
+        ) as is_transit,
+        case
+            when c.next_starts_at is null
+                then
+                    case
+                        when c.source = 'booking' and c.later_country_code = c.to_country_code then c.later_starts_date
+                    end
+            when c.next_country_code = c.home_country_code then cast(null as date)
+            else c.next_starts_date
+        end as until_date,
+        coalesce(
+            c.next_country_code <> c.to_country_code and c.next_country_code is distinct from c.home_country_code, false
+        ) as is_gap
+    from chained as c
+    cross join parameter as a
+),
+
+stays as (
+    -- Where the next departure is from the same country, or is not known.
+    select
+        segment_key,
+        to_place_key as place_key,
+        ends_date as starts_date,
+        until_date as ends_date,
+        left_home_at,
+        came_home_date,
+        false as is_vague
+    from arrivals
+    where not is_transit and not is_gap
+    union all
+    -- A gap: here on the first day, there on the last, and either of them between.
+    select
+        segment_key,
+        to_place_key as place_key,
+        ends_date as starts_date,
+        ends_date,
+        left_home_at,
+        came_home_date,
+        false as is_vague
+    from arrivals
+    where is_gap and not is_transit
+    union all
+    select
+        segment_key,
+        next_place_key as place_key,
+        next_starts_date as starts_date,
+        next_starts_date as ends_date,
+        left_home_at,
+        came_home_date,
+        false as is_vague
+    from arrivals
+    where is_gap and not is_transit
+    union all
+    select
+        segment_key,
+        unnest([to_place_key, next_place_key]) as place_key,
+        ends_date + 1 as starts_date,
+        next_starts_date - 1 as ends_date,
+        left_home_at,
+        came_home_date,
+        true as is_vague
+    from arrivals
+    where is_gap and not is_transit and next_starts_date - ends_date >= 2
+    union all
+    -- A first leg that leaves a foreign place.
+    select
+        segment_key,
+        from_place_key as place_key,
+        starts_date,
+        starts_date as ends_date,
+        cast(null as timestamp) as left_home_at,
+        cast(null as date) as came_home_date,
+        false as is_vague
+    from chained
+    where is_first and from_place_key is not null and from_country_code is distinct from home_country_code
+    union all
+    select
+        segment_key,
+        to_place_key as place_key,
+        starts_date,
+        ends_date,
+        cast(null as timestamp) as left_home_at,
+        cast(null as date) as came_home_date,
+        to_candidate_count > 1 as is_vague
+    from counted
+    where segment_kind in ('lodging', 'presence')
+    union all
+    select
+        s.segment_key,
+        c.place_key,
+        s.starts_date,
+        s.ends_date,
+        cast(null as timestamp) as left_home_at,
+        cast(null as date) as came_home_date,
+        true as is_vague
+    from counted as s
+    inner join core.segment_candidate as c on s.segment_key = c.segment_key and s.to_place_key <> c.place_key
+    where s.segment_kind in ('lodging', 'presence') and s.to_candidate_count > 1
+)
+
+select
+    s.segment_key,
+    g.trip_key,
+    g.traveller_key,
+    g.source,
+    g.segment_kind,
+    g.segment_type,
+    g.is_cancelled,
+    s.place_key,
+    p.country_code,
+    g.to_place_status = 'fuzzy' as is_guessed,
+    s.starts_date,
+    case when s.ends_date < s.starts_date then s.starts_date else s.ends_date end as ends_date,
+    s.left_home_at,
+    s.came_home_date,
+    s.is_vague
+from stays as s
+inner join counted as g on s.segment_key = g.segment_key
+inner join core.place as p on s.place_key = p.place_key
+where p.country_code is distinct from g.home_country_code or p.country_code is null
