@@ -108,7 +108,7 @@ _REQUIREMENTS = (
     Column("obligation", "Obligation"),
     Column("status", "Status"),
     Column("due_at", "Due (UTC)", "instant"),
-    Column("reason", "Why"),
+    Column("reason", "Why", is_long=True),
 )
 _AUDIT = (
     Column("audit_status", "What the audit says"),
@@ -318,7 +318,7 @@ def _appendix(reader: Reader) -> tuple[Table, ...]:
         )
         if "policy_check" in reader.published:
             title = "Requirements not met by these arrivals"
-            tables.append(reader.table("week_requirements", title, _REQUIREMENTS, limit=60, empty="All are met."))
+            tables.append(reader.table("week_requirements", title, _REQUIREMENTS, limit=40, empty="All are met."))
     if "trip_audit" in reader.published:
         tables.append(reader.table("week_audit", "Audit of the week's observed trips", _AUDIT))
     tables.append(reader.table("week_feeds", "Feeds", _FEEDS))

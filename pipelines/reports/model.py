@@ -35,6 +35,8 @@ class Column:
     """A count of people, small values of which a viewer does not see."""
     is_beside: bool = False
     """A measure of those people, withheld where their number is."""
+    is_long: bool = False
+    """Sentences: wide on a printed page."""
 
 
 @dataclasses.dataclass(frozen=True)

@@ -75,14 +75,14 @@ def _table(table: Table) -> dict[str, Any]:
         longest = max((len(row[index]) for row in rows), default=0)
         word = max(len(part) for part in column.title.split())
         box = 4.0 if column.kind == "level" else 2.5
-        widths.append(min(max(longest, word, len(column.title) / 2.2, 4) + box, 30.0))
+        widths.append(min(max(longest, word, len(column.title) / 2.2, 4) + box, 70.0 if column.is_long else 30.0))
     return {
         "query": table.query,
         "title": table.title,
         "note": table.note,
         "empty": table.empty,
         "rest": table.rest,
-        "size": 7.5 if len(table.columns) > _WIDE else 8.5,
+        "size": 7.5 if len(table.columns) > _WIDE or any(column.is_long for column in table.columns) else 8.5,
         "widths": widths,
         "numbers": [column.kind in NUMBERS for column in table.columns],
         "heads": [column.title for column in table.columns],
