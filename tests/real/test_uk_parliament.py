@@ -149,7 +149,8 @@ def test_visits_registered_more_than_28_days_after_their_last_day(steward: duckd
     early = rows(
         steward,
         """select count(*) from mart.trip_audit
-        where ends_date <= date '2024-07-04' and date_diff('day', ends_date, cast(registered_at as date)) >= 28""",
+        where ends_date <= date '2024-07-04'
+            and cast(timezone('Europe/London', timezone('UTC', registered_at)) as date) - ends_date > 28""",
     )
     assert early == [(59,)]
 
