@@ -37,6 +37,8 @@ def main() -> None:
         [
             st.Page("views/now.py", title="Now", default=True),
             st.Page("views/incident.py", title="Incident"),
+            st.Page("views/weekly.py", title="Weekly"),
+            st.Page("views/ratings.py", title="Ratings"),
             st.Page("views/person.py", title="Person"),
             st.Page("views/data_health.py", title="Data health"),
         ],

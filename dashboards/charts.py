@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import math
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 import plotly.graph_objects as go
@@ -20,6 +21,8 @@ MAP_CONFIG: dict[str, Any] = {
 }
 """What every map must be shown with; the default address of the outlines is a foreign host."""
 
+
+CHART_CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False}
 
 MARKS = 250
 """Marks a map can carry and still be drawn at once."""
@@ -115,18 +118,7 @@ def worth_marking(places: Sequence[Row]) -> list[Row]:
     return located[:MARKS]
 
 
-def world_map(places: Sequence[Row], marked: Sequence[Row]) -> go.Figure:
-    """The world with a mark a place: colour, shape and number say the level, size the people (not on the way).
-
-    Rows as :func:`dashboards.data.places` gives them: `places` shade the countries, `marked` are those of
-    :func:`worth_marking`. Higher levels are drawn over lower ones.
-    """
-    figure = go.Figure(_countries(places))
-    largest = max((row["everybody"] for row in marked), default=1)
-    for number in (1, 2, 3, None, 4, 5):
-        chosen = [row for row in marked if row["risk_level"] == number]
-        if chosen:
-            figure.add_trace(_points(chosen, number, largest, len(marked) > CROWD))
+def _look_of_world(figure: go.Figure) -> None:
     figure.update_geos(
         resolution=50,
         projection_type="natural earth",
@@ -148,4 +140,147 @@ def world_map(places: Sequence[Row], marked: Sequence[Row]) -> go.Figure:
         hoverlabel={"bgcolor": "#FFFFFF", "font": {"color": "#1B2329", "size": 14}, "align": "left"},
         dragmode="pan",
     )
+
+
+def _say_rating(row: Row) -> str:
+    """A rating in words, escaped: Plotly reads markup in hover text."""
+    name = row["place_name"] or words.country_name(row["country"])
+    own = html.escape(str(row["native_level"] or "no words")[:80])
+    return f"<b>{html.escape(str(name)[:80])}</b><br>{words.level_of(row['risk_level']).text}<br>in its words: {own}"
+
+
+def rating_map(rows: Sequence[Row]) -> go.Figure:
+    """A provider's levels: countries shaded with their number, other places marked by shape and number.
+
+    Rows as :func:`dashboards.data.ratings.levels` gives them.
+    """
+    figure = go.Figure()
+    for number in (1, 2, 3, None, 4, 5):
+        level = words.level_of(number)
+        countries = [
+            (code, row)
+            for row in rows
+            if row["place_type"] == "country"
+            and row["risk_level"] == number
+            and (code := words.country_alpha_3(row["country"])) is not None
+        ]
+        if countries:
+            figure.add_trace(
+                go.Choropleth(
+                    locations=[code for code, _ in countries],
+                    z=[1] * len(countries),
+                    colorscale=[[0, level.fill], [1, level.fill]],
+                    showscale=False,
+                    marker={"line": {"color": "#8A8F94", "width": 0.5}},
+                    text=[_say_rating(row) for _, row in countries],
+                    hovertemplate="%{text}<extra></extra>",
+                    name=level.text,
+                )
+            )
+            figure.add_trace(
+                go.Scattergeo(
+                    locations=[code for code, _ in countries],
+                    mode="text",
+                    text=[level.sign] * len(countries),
+                    textfont={"color": level.ink, "size": 8},
+                    hoverinfo="skip",
+                    showlegend=False,
+                )
+            )
+    marked = [row for row in rows if row["place_type"] != "country" and is_located(row)][:MARKS]
+    for number in (1, 2, 3, None, 4, 5):
+        level, found = words.level_of(number), [row for row in marked if row["risk_level"] == number]
+        if found:
+            figure.add_trace(
+                go.Scattergeo(
+                    lat=[row["latitude"] for row in found],
+                    lon=[row["longitude"] for row in found],
+                    mode="markers+text",
+                    text=[level.sign] * len(found),
+                    textfont={"color": level.ink, "size": 9, "weight": 700},
+                    hovertext=[_say_rating(row) for row in found],
+                    hovertemplate="%{hovertext}<extra></extra>",
+                    marker={
+                        "size": 15,
+                        "color": level.fill,
+                        "symbol": level.symbol,
+                        "line": {"color": "#1B2329", "width": 1.2},
+                    },
+                    showlegend=False,
+                )
+            )
+    _look_of_world(figure)
+    return figure
+
+
+def world_map(places: Sequence[Row], marked: Sequence[Row]) -> go.Figure:
+    """The world with a mark a place: colour, shape and number say the level, size the people (not on the way).
+
+    Rows as :func:`dashboards.data.places` gives them: `places` shade the countries, `marked` are those of
+    :func:`worth_marking`. Higher levels are drawn over lower ones.
+    """
+    figure = go.Figure(_countries(places))
+    largest = max((row["everybody"] for row in marked), default=1)
+    for number in (1, 2, 3, None, 4, 5):
+        chosen = [row for row in marked if row["risk_level"] == number]
+        if chosen:
+            figure.add_trace(_points(chosen, number, largest, len(marked) > CROWD))
+    _look_of_world(figure)
+    return figure
+
+
+def _week_label(week: date) -> str:
+    return f"{week.day} {week:%b %y}"
+
+
+def weeks(rows: Sequence[Row], chosen: date, current: date) -> go.Figure:
+    """Person-days by week, stacked by level from high to low; number, order and colour say the level.
+
+    Rows as :func:`dashboards.data.weekly.by_level` gives them. The chosen week is marked, and where the plan begins.
+    """
+    figure = go.Figure()
+    for number in (5, 4, 3, 2, 1, None):
+        level = words.level_of(number)
+        found = [row for row in rows if row["risk_level"] == number]
+        if not found:
+            continue
+        figure.add_trace(
+            go.Bar(
+                x=[_week_label(row["week"]) for row in found],
+                y=[row["person_days"] for row in found],
+                name=level.text,
+                text=[level.sign] * len(found),
+                textposition="inside",
+                textangle=0,
+                insidetextanchor="middle",
+                marker={
+                    "color": level.fill,
+                    "line": {"color": "#1B2329", "width": 0.6},
+                    "pattern": {"shape": "/" if number is None else ""},
+                },
+                textfont={"color": level.ink},
+                hovertemplate=f"%{{x}}<br>{level.text}: %{{y:,.1f}} person-days<extra></extra>",
+            )
+        )
+    for week, text in ((current, "now"), (chosen, "chosen")):
+        if week != current or text == "now":
+            figure.add_annotation(
+                x=_week_label(week), y=1.02, yref="paper", text=text, showarrow=False, yanchor="bottom"
+            )
+    figure.update_layout(
+        barmode="stack",
+        height=320,
+        margin={"l": 8, "r": 8, "t": 28, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="#FFFFFF",
+        showlegend=False,
+        font={"color": "#1B2329", "size": 13},
+        bargap=0.18,
+        dragmode=False,
+    )
+    ordered = [_week_label(week) for week in sorted({row["week"] for row in rows})]
+    figure.update_xaxes(
+        type="category", categoryorder="array", categoryarray=ordered, tickangle=-45, tickfont={"size": 11}
+    )
+    figure.update_yaxes(title="person-days", gridcolor="#E4E1D7", rangemode="tozero")
     return figure

@@ -100,8 +100,9 @@ def settle(page: Any) -> None:
     page.wait_for_selector(".m-facts, .m-notice", timeout=30_000)
     page.wait_for_timeout(600)
     if page.locator("[data-testid=stPlotlyChart]").count():
-        page.wait_for_selector(".geolayer path", state="attached", timeout=30_000)
+        page.wait_for_selector(".geolayer path, .barlayer path", state="attached", timeout=30_000)
         # The marks come after the land, on a busy machine seconds later; an empty map has none.
-        with contextlib.suppress(Exception):
-            page.wait_for_selector(".scattergeo path.point", state="attached", timeout=15_000)
+        if page.locator(".geolayer").count():
+            with contextlib.suppress(Exception):
+                page.wait_for_selector(".scattergeo path.point", state="attached", timeout=15_000)
         page.wait_for_timeout(800)

@@ -295,6 +295,67 @@ def _fill_alerts(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
     con.execute("drop schema core cascade; drop schema land cascade; drop schema reference cascade")
 
 
+def _fill_weeks(con: duckdb.DuckDBPyConnection) -> None:
+    """Person-days by week, the plain way."""
+    con.execute(
+        """
+        create or replace table mart.exposure_by_week as
+        with cells as (
+            select *, unnest(
+                    generate_series(date_trunc('week', starts_at), date_trunc('week', ends_at), interval 7 day)
+                ) as week
+            from mart.exposure
+        )
+
+        select week::date as week_start_date, country_code, place_id, place_name, risk_level, affiliation,
+            case when presence in ('transit', 'en_route') then 'moving'
+                when presence in ('possible', 'overdue') then presence else 'present' end as presence_group,
+            sum(weight * epoch(least(ends_at, week + interval 7 day) - greatest(starts_at, week))) / 86400
+                as person_days,
+            0.0 as person_days_planned
+        from cells inner join mart.traveller using (traveller_id)
+        group by all
+        """
+    )
+
+
+def _fill_ratings(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
+    """Ratings of two providers, one of them hostile in its words, with a change and a difference."""
+    con.execute(
+        f"""
+        create table mart.rating_period as
+        select *, 'none' as evacuation_status, false as has_regional_advice, level as worst_case_level,
+            true as is_invented, null::double as radius_km
+        from (values
+            ('alpha', 'security', 'UA', 'Ukraine', 'country', 'UA', 4, 'four', timestamp '2025-01-01',
+                timestamp '{as_of}' - interval 3 day, null, null),
+            ('alpha', 'security', 'UA', 'Ukraine', 'country', 'UA', 5, '=five() <b>do not</b>',
+                timestamp '{as_of}' - interval 3 day, null, null, null),
+            ('alpha', 'security', 'FR', 'France', 'country', 'FR', 2, 'two', timestamp '2025-01-01', null, null, null),
+            ('alpha', 'security', '2332459', 'Lagos', 'city', 'NG', 4, 'four', timestamp '2025-01-01', null, 6.45,
+                3.39),
+            ('alpha', 'security', 'KE', 'Kenya', 'country', 'KE', null, 'who knows', timestamp '2025-01-01', null, null,
+                null),
+            ('beta <i>x</i>', 'overall', 'FR', 'France', 'country', 'FR', 3, 'iii', timestamp '2025-01-01', null, null,
+                null)
+        ) as rating(provider, category, place_id, place_name, place_type, country_code, level, native_level,
+            valid_from, valid_to, latitude, longitude);
+        create table mart.rating_change as
+        select 'UA' as place_id, 'Ukraine' as place_name, 'country' as place_type, 'UA' as country_code,
+            'security' as category, 'alpha' as provider, 4 as from_level, 5 as to_level,
+            timestamp '{as_of}' - interval 3 day as changed_at, 5 as travellers_in_place, 1 as travellers_arriving
+        union all
+        select 'PF', 'French Polynesia', 'country', 'PF', 'security', 'alpha', 2, null,
+            timestamp '{as_of}' - interval 20 day, 0, 0;
+        create table mart.rating_disagreement as
+        select 'FR' as place_id, 'France' as place_name, 'country' as place_type, 'FR' as country_code,
+            'security' as category, timestamp '2025-01-01' as valid_from, null::timestamp as valid_to,
+            2 as lowest_level, 3 as highest_level, 'alpha 2, beta <i>x</i> 3' as levels, 'alpha' as deciding_provider,
+            2 as deciding_level
+        """
+    )
+
+
 def _fill_feeds(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
     hour = timedelta(hours=1)
     for row in (
@@ -369,6 +430,8 @@ def write_generation(
                 _fill_people(con, as_of)
                 _fill_from_stays(con)
             _fill_alerts(con, as_of)
+            _fill_weeks(con)
+            _fill_ratings(con, as_of)
             _fill_feeds(con, as_of)
             if role == "analyst":
                 con.execute("delete from mart.traveller_contact")
