@@ -40,6 +40,7 @@ def main() -> None:
             st.Page("views/weekly.py", title="Weekly"),
             st.Page("views/ratings.py", title="Ratings"),
             st.Page("views/person.py", title="Person"),
+            st.Page("views/sql.py", title="SQL"),
             st.Page("views/data_health.py", title="Data health"),
         ],
         position="top",

@@ -24,6 +24,9 @@ MAP_CONFIG: dict[str, Any] = {
 
 CHART_CONFIG: dict[str, Any] = {"displayModeBar": False, "scrollZoom": False}
 
+BARS = 60
+"""Bars that a chart of an answer shows."""
+
 MARKS = 250
 """Marks a map can carry and still be drawn at once."""
 
@@ -283,4 +286,29 @@ def weeks(rows: Sequence[Row], chosen: date, current: date) -> go.Figure:
         type="category", categoryorder="array", categoryarray=ordered, tickangle=-45, tickfont={"size": 11}
     )
     figure.update_yaxes(title="person-days", gridcolor="#E4E1D7", rangemode="tozero")
+    return figure
+
+
+def bars(labels: Sequence[str], values: Sequence[float | None], title: str) -> go.Figure:
+    """One bar a row in the order of the rows; labels are escaped, for Plotly reads markup in them."""
+    figure = go.Figure(
+        go.Bar(
+            x=list(range(len(labels))),
+            y=list(values),
+            marker={"color": "#1F5A7A"},
+            hovertext=[html.escape(label[:120]) for label in labels],
+            hovertemplate="%{hovertext}: %{y:,}<extra></extra>",
+        )
+    )
+    figure.update_layout(
+        height=360,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="#FFFFFF",
+        font={"color": "#1B2329", "size": 13},
+        dragmode=False,
+    )
+    ticks = [html.escape(label if len(label) <= 24 else f"{label[:24]}…") for label in labels]
+    figure.update_xaxes(tickvals=list(range(len(labels))), ticktext=ticks, tickangle=-45)
+    figure.update_yaxes(title=html.escape(title[:60]), gridcolor="#E4E1D7", rangemode="tozero")
     return figure

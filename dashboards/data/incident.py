@@ -202,9 +202,9 @@ def alert_area(alert: Row) -> Area:
     return Area(
         f"{alert['title'] or alert['alert_id']}",
         alert["reach"],
-        alert["latitude"] or 0.0,
-        alert["longitude"] or 0.0,
-        alert["radius_km"],
+        float(alert["latitude"] or 0),
+        float(alert["longitude"] or 0),
+        float(alert["radius_km"]),
         alert["place_id"],
         alert["country_code"],
         alert["region_code"],

@@ -26,15 +26,59 @@ def test_now_shows_figures_map_and_lists_and_asks_nobody_else(chromium: Any, add
     assert page.evaluate("document.documentElement.scrollWidth") <= browser.WIDTHS[width][0]
     overflow = "[...document.querySelectorAll('.m-scroll')].some(e => e.scrollWidth > e.clientWidth + 1)"
     assert not page.evaluate(overflow), "a table is wider than the screen"
-    page.goto(f"{address}/data_health")
-    page.wait_for_selector("h1:has-text('Data health')")
-    browser.settle(page)
-    assert page.locator(".m-table").count() >= 3
-    assert not page.evaluate(overflow)
     assert any("world_50m.json" in url for url in requests)
     foreign = [url for url in requests if urlparse(url).scheme not in ("data", "blob")]
     assert {urlparse(url).hostname for url in foreign} == {"127.0.0.1"}
     page.close()
+
+
+@pytest.mark.parametrize("width", browser.WIDTHS)
+@pytest.mark.parametrize(
+    ("path", "title", "tables"),
+    [
+        ("incident", "Incident", 0),
+        ("weekly", "Weekly exposure", 2),
+        ("ratings", "Ratings", 3),
+        ("person?traveller=t_0000000000000002", "Chidi Castillo", 3),
+        ("sql", "SQL", 0),
+        ("data_health", "Data health", 3),
+    ],
+)
+def test_every_page_fits_the_screen_and_asks_nobody_else(
+    chromium: Any, address: str, width: str, path: str, title: str, tables: int
+) -> None:
+    requests: list[str] = []
+    page = browser.open_page(chromium, f"{address}/{path}", width, requests)
+    page.wait_for_selector(f"h1:has-text('{title}')")
+    assert page.locator(".m-table").count() >= tables
+    assert page.locator("[data-testid=stException]").count() == 0
+    assert page.evaluate("document.documentElement.scrollWidth") <= browser.WIDTHS[width][0]
+    overflow = "[...document.querySelectorAll('.m-scroll')].some(e => e.scrollWidth > e.clientWidth + 1)"
+    assert not page.evaluate(overflow), "a table is wider than the screen"
+    foreign = [url for url in requests if urlparse(url).scheme not in ("data", "blob")]
+    assert {urlparse(url).hostname for url in foreign} == {"127.0.0.1"}
+    page.close()
+
+
+def test_an_explosion_is_accounted_for_from_the_alert_to_the_last_answer(chromium: Any, tmp_path: Path) -> None:
+    fixture.write_generation(tmp_path)
+    requests: list[str] = []
+    with browser.served(tmp_path) as address:
+        page = browser.open_page(chromium, f"{address}/incident", "1280", requests)
+        page.get_by_text("An alert", exact=True).click()
+        page.wait_for_selector("text=Inside: 5")
+        page.get_by_role("button", name="Make the contact list").click()
+        with page.expect_download() as download:
+            page.get_by_role("button", name="Download").click()
+        assert "Contact list: " in Path(download.value.path()).read_text(encoding="utf-8-sig").splitlines()[0]
+        page.get_by_role("button", name="Open a roll call").click()
+        page.wait_for_selector("text=Roll call: 5")
+        for number in range(5):
+            page.get_by_role("radio", name="Safe").nth(number).click()
+            page.wait_for_selector(f".m-card[aria-label='Accounted for'] .m-card-figure:text-is('{number + 1}')")
+        page.wait_for_selector("text=/Time to account: (less|\\d)/")
+        page.close()
+    assert {urlparse(url).hostname for url in requests if urlparse(url).scheme not in ("data", "blob")} == {"127.0.0.1"}
 
 
 def test_hostile_text_is_text(chromium: Any, address: str) -> None:

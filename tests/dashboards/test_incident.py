@@ -212,6 +212,14 @@ def test_a_roll_call_is_kept_across_rebuilds_with_who_and_when(page: Path) -> No
     assert roll_call.answers(Home(page), call.roll_call_id) == given
 
 
+def test_a_roll_call_of_an_alert_is_opened_from_it(page: Path) -> None:
+    app = ask("An alert")
+    app.button(key="open-call").click().run()
+    assert not app.exception
+    assert "Roll call: 5" in [heading.value for heading in app.subheader]
+    assert roll_call.roll_calls(Home(page))[0].asked["alert_id"] == "A1"
+
+
 def test_time_to_account_ends_with_the_last_answer(tmp_path: Path) -> None:
     home = Home(tmp_path)
     start = fixture.AS_OF
