@@ -8,7 +8,7 @@ a step costs Dagster more than a table costs DuckDB. Events hold table names, co
 # No `from __future__ import annotations` here: Dagster reads the annotations of steps as objects.
 import hashlib
 from collections.abc import Callable, Iterable, Iterator
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
@@ -21,6 +21,7 @@ from pipelines import models as sql_models
 from pipelines import run as pipeline
 from pipelines import validation
 from pipelines.errors import MusterError
+from pipelines.instants import parse_instant
 from pipelines.models import Model
 from pipelines.settings import Home, Settings, default_home, load_settings
 
@@ -347,7 +348,8 @@ def _run_resource(
     @dg.resource(config_schema=RunConfig.to_fields_dict())
     def muster(context: dg.InitResourceContext) -> Iterator[pipeline.Run]:
         chosen = context.resource_config or {}
-        instants = {name: _instant(chosen.get(name), name) for name in ("as_of", "known_at")}
+        zone = load_settings(home).office_timezone
+        instants = {name: _instant(chosen.get(name), zone, name) for name in ("as_of", "known_at")}
         with pipeline.Run(home, instants["as_of"], instants["known_at"], progress) as run:
             if on_run is not None:
                 on_run(run)
@@ -356,8 +358,9 @@ def _run_resource(
     return muster
 
 
-def _instant(text: str | None, name: str) -> datetime | None:
-    return pipeline.parse_instant(text, name) if text else None
+def _instant(text: str | None, timezone: str, name: str) -> datetime | None:
+    # Read as the command line reads it: without an offset it is office time.
+    return parse_instant(text, timezone, name).replace(tzinfo=UTC) if text else None
 
 
 def execute(

@@ -17,7 +17,6 @@ from datetime import UTC, datetime
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
-from pipelines.errors import MusterError
 from pipelines.settings import Home, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -411,14 +410,3 @@ def timing_lines(timings: tuple[Timing, ...] | list[Timing], least_seconds: floa
                 rows = f"{part.rows:>12,} rows" if part.rows is not None else ""
                 lines.append(f"    {part.part:<32}{part.seconds:6.2f} s{rows}")
     return lines
-
-
-def parse_instant(text: str, name: str) -> datetime:
-    """An ISO 8601 instant as an aware datetime; without an offset it is UTC. Raises MusterError naming the option."""
-    try:
-        moment = datetime.fromisoformat(text.strip())
-    except ValueError as error:
-        raise MusterError(
-            f"{name} is no instant; write it as 2026-11-16 or 2026-11-16T09:00:00Z, in UTC unless an offset is given."
-        ) from error
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)

@@ -129,11 +129,16 @@ def test_run_configuration_chooses_the_instants_and_nothing_else(home: Home) -> 
         dg.validate_run_config(job, {"resources": {"muster": {"config": {"home": "/elsewhere"}}}})
 
 
-def test_an_instant_is_utc_unless_it_says_otherwise() -> None:
-    assert run.parse_instant("2026-11-16", "as_of").isoformat() == "2026-11-16T00:00:00+00:00"
-    assert run.parse_instant("2026-11-16T09:00:00+05:00", "as_of").isoformat() == "2026-11-16T04:00:00+00:00"
-    with pytest.raises(MusterError, match="as_of is no instant"):
-        run.parse_instant("yesterday", "as_of")
+def test_a_launch_reads_instants_as_the_command_line_does() -> None:
+    def read(text: str) -> str | None:
+        moment = definitions._instant(text, "America/New_York", "as_of")
+        return moment.isoformat() if moment else None
+
+    assert read("2026-11-16") == "2026-11-16T05:00:00+00:00"
+    assert read("2026-11-16T09:00:00+05:00") == "2026-11-16T04:00:00+00:00"
+    assert read("") is None
+    with pytest.raises(MusterError, match="as_of 'yesterday' is no instant"):
+        read("yesterday")
 
 
 def test_the_record_of_old_runs_is_bounded(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
