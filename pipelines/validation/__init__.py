@@ -82,6 +82,9 @@ _importer_lock = threading.Lock()
 
 def start_import() -> None:
     """Begin importing Great Expectations in a thread: it costs seconds, and DuckDB leaves Python free meanwhile."""
+    # Dagster maps its tables with SQLAlchemy beside the thread: two threads must not meet in a half-made import.
+    import sqlalchemy.orm  # noqa: F401
+
     global _importer
     with _importer_lock:
         if _importer is None:
