@@ -11,8 +11,8 @@ import pytest
 
 from pipelines import bridge, landing, validation
 from pipelines.contracts import load_contracts
+from pipelines.instants import parse_instant
 from pipelines.reference import _load_parameter
-from pipelines.run import parse_instant
 from pipelines.settings import Home, Settings
 
 
@@ -31,7 +31,7 @@ def test_declared_sources_are_the_tables_that_the_code_makes(harness: ModuleType
     con = duckdb.connect()
     con.execute("create schema land; create schema reference")
     home = Home(tmp_path).prepare()
-    then = parse_instant("2026-11-16", "as_of")
+    then = parse_instant("2026-11-16", "UTC", "--as-of")
     landing.load(con, home, Settings(), load_contracts(home, Settings()), then)
     _load_parameter(con, Settings(), then, then)
     bridge.load(con, home, Settings(), {}, [], then)
