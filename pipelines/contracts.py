@@ -15,6 +15,7 @@ import zoneinfo
 from pathlib import Path
 from typing import Any, Literal
 
+import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.errors import MusterError
@@ -405,6 +406,25 @@ def _load_folder(folder: Path, canonical: dict[str, Contract]) -> dict[str, tupl
     return found
 
 
+def _line_of(path: Path, key: str) -> int:
+    """The line, from 1, on which a document names one of its outermost keys."""
+    tree = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    pairs = tree.value if isinstance(tree, yaml.MappingNode) else []
+    return next((name.start_mark.line + 1 for name, _ in pairs if name.value == key), 1)
+
+
+def _check_tables(own: dict[str, tuple[Path, Contract]], canonical: dict[str, Contract]) -> None:
+    """Refuse a table that nothing reads: one neither shipped nor named as its own feed by a contract of the home."""
+    known = {contract.table for contract in canonical.values()}
+    for path, contract in own.values():
+        if contract.table in known or contract.table in own:
+            continue
+        raise MusterError(
+            f"{path} line {_line_of(path, 'table')}: table: there is no table '{contract.table}'; write one of "
+            f"{', '.join(sorted(known))}, or the name of the feed for a table of its own."
+        )
+
+
 def shipped_contracts() -> dict[str, Contract]:
     """The contracts of the project, by feed; each also defines the table of its name."""
     return {feed: contract for feed, (_, contract) in _load_folder(SHIPPED, {}).items()}
@@ -428,6 +448,7 @@ def load_contracts(home: Home, settings: Settings) -> dict[str, Contract]:
     """
     canonical = shipped_contracts()
     own = _load_folder(home.contracts, canonical) if home.contracts.is_dir() else {}
+    _check_tables(own, canonical)
     contracts = {**canonical, **{feed: contract for feed, (_, contract) in own.items()}}
     files = {path.name: (path, contract) for path, contract in own.values()}
     for feed, changes in settings.feeds.items():

@@ -49,6 +49,26 @@ def test_header_names_match_whatever_their_case_spaces_and_underscores() -> None
     assert normalise_header("\ufeffTrip_ID ") == normalise_header("trip id") == "tripid"
 
 
+OWN_TABLE = "mode: upsert\nkey: [a]\nrhythm_days: 1\ncolumns: {a: {}}\n"
+
+
+@pytest.mark.parametrize(("before", "line"), [("feed: visits\n", 2), ("# ours\nfeed: visits\n# more\n\n", 5)])
+def test_a_misspelt_table_is_refused_with_file_and_line(home: Home, before: str, line: int) -> None:
+    write(home, f"{before}table: registratoins\n{OWN_TABLE}")
+    with pytest.raises(MusterError) as told:
+        load_contracts(home, Settings())
+    sentence = str(told.value)
+    assert sentence.startswith(f"{home.contracts / 'own.yml'} line {line}: table: there is no table 'registratoins';")
+    assert "people, ratings, registrations, reviews, or the name of the feed" in sentence
+
+
+def test_a_feed_may_have_a_table_of_its_own_that_others_fill(home: Home) -> None:
+    write(home, f"feed: visits\n{OWN_TABLE}")
+    write(home, f"feed: visits_old\ntable: visits\n{OWN_TABLE}", "old.yml")
+    contracts = load_contracts(home, Settings())
+    assert (contracts["visits"].table, contracts["visits_old"].table) == ("visits", "visits")
+
+
 def test_a_contract_of_the_home_inherits_the_table_that_it_fills(home: Home) -> None:
     write(home, "feed: visits\ntable: registrations\nrhythm_days: 14\ncolumns: {trip_id: {aliases: [Nr]}}\n")
     contract = load_contracts(home, Settings())["visits"]

@@ -89,6 +89,20 @@ def test_each_check_counts_the_rows_that_break_it(
     assert found(con, check) == rows
 
 
+@pytest.mark.parametrize(
+    ("least", "words"),
+    [
+        (1, "mart.thing: it has no row and must have at least 1."),
+        (3, "mart.thing: it has 1 row and must have at least 3."),
+        (5000, "mart.thing: it has 4,998 rows and must have at least 5000."),
+    ],
+)
+def test_too_few_rows_are_told_in_a_sentence(least: int, words: str) -> None:
+    missing = {1: 1, 3: 2, 5000: 2}[least]
+    check = Check(check="row_count_min", minimum=least)
+    assert validation.describe(check, "mart.thing", missing) == words
+
+
 def test_a_feed_is_judged_by_its_own_rows_alone(con: duckdb.DuckDBPyConnection) -> None:
     contracts = {"staff_feed": Contract(), "alien_feed": Contract()}
     findings = validation.validate(con, contracts, [], "stage")

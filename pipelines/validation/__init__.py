@@ -248,7 +248,9 @@ def describe(check: Check, label: str, count: int) -> str:
     names = ", ".join(columns_of(check))
     rows = "1 row" if count == 1 else f"{count:,} rows"
     if check.check == "row_count_min":
-        return f"{label}: {rows} fewer than the {check.minimum:g} it must have."
+        have = int(check.minimum or 0) - count
+        rows = "no row" if not have else "1 row" if have == 1 else f"{have:,} rows"
+        return f"{label}: it has {rows} and must have at least {check.minimum:g}."
     problem = {
         "not_null": "is empty",
         "unique": "occurs more than once,",

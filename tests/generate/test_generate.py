@@ -260,7 +260,7 @@ def test_the_demo_home_has_settings_and_current_travellers_and_is_made_once(tmp_
 
 
 def test_a_hundred_thousand_trips_need_little_memory(tmp_path: Path) -> None:
-    # The kernel's high-water mark of this address space: ru_maxrss would begin with that of the process that started it.
+    # The kernel's high-water mark of this address space: ru_maxrss would begin with that of the process that began it.
     program = (
         "import sys; from pathlib import Path; from pipelines.generate import generate; "
         "generate(Path(sys.argv[1]), 100_000, 1); print(Path('/proc/self/status').read_text())"
