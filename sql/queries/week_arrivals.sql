@@ -1,6 +1,7 @@
 -- title: Arrivals expected at High and above, or at a level not known, in the fourteen days after as_of
 -- parameters: days=14
--- An arrival begins an unbroken presence at a place; its level is the one in force when it begins.
+-- An arrival begins an unbroken presence at a place; its level is the one in force when it begins. What ended by as_of
+-- cannot be continued by an arrival after it, so it is left out before the presences are put in order.
 with publication as (
     select as_of
     from mart.publication
@@ -11,6 +12,7 @@ presences as (
         e.*,
         lag(e.ends_at) over (partition by e.traveller_id, e.place_id order by e.starts_at, e.ends_at) as ended_before_at
     from mart.exposure as e
+    inner join publication as a on e.ends_at > a.as_of and e.starts_at <= a.as_of + to_days(cast($days as integer))
     where e.presence not in ('transit', 'en_route')
 )
 

@@ -44,7 +44,7 @@ days as (
         ) as last_week,
         sum(
             case
-                when e.week_start_date > a.week_start_date - 91 and e.presence_group <> 'moving' then e.person_days
+                when e.week_start_date = a.week_start_date - 364 and e.presence_group <> 'moving' then e.person_days
             end
         ) as last_year,
         sum(

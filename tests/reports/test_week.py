@@ -177,6 +177,24 @@ def test_the_bridge_ends_at_the_weeks_person_days(office: Home, issued: week.Iss
     assert table.rows[-1][-1] == pytest.approx(total, abs=1e-6)
 
 
+def test_levels_destinations_and_trend_agree_with_the_published_table(office: Home) -> None:
+    days = ("person_days", "person_days_last_week", "person_days_last_year", "person_days_quarter_mean")
+    counted = (
+        "select coalesce(sum(person_days), 0) / {weeks} from mart.exposure_by_week where presence_group <> 'moving' "
+        "and week_start_date between date '2026-11-09' - {first} and date '2026-11-09' - {last}"
+    )
+    spans = ((1, 0, 0), (1, 7, 7), (1, 364, 364), (13, 84, 0))
+    with week._open(office) as con:
+        reader = content.Reader(con, week.publication_row(con), bridge.Week.of(WEEK), "office")
+        for name, (weeks, first, last) in zip(days, spans, strict=True):
+            told = con.execute(counted.format(weeks=weeks, first=first, last=last)).fetchall()[0][0]
+            assert sum(row[name] for row in reader.rows("week_levels")) == pytest.approx(told, abs=1e-6), name
+            if name in days[:2]:  # destinations of neither week are left out of the other columns
+                assert sum(row[name] for row in reader.rows("week_destinations")) == pytest.approx(told, abs=1e-6)
+        mean = sum(row["person_days"] for row in reader.rows("week_trend")) / 13
+        assert sum(row[days[3]] for row in reader.rows("week_levels")) == pytest.approx(mean, abs=1e-6)
+
+
 def test_a_viewer_sees_no_count_below_five_and_nobody_apart(viewer: week.Issued) -> None:
     small = re.compile(r"^[1-4]$")
     for table in viewer.report.tables:
