@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import datetime
 import fcntl
-import getpass
 import hashlib
 import json
 import os
@@ -17,6 +16,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+from pipelines import journal
 from pipelines.errors import MusterError
 from pipelines.settings import Home
 
@@ -47,7 +47,7 @@ def record_look(
     ids = sorted(set(traveller_ids))
     entry = {
         "looked_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
-        "user": user or _account(),
+        "user": user or journal.account(),
         "role": role,
         "action": action,
         "generation": generation,
@@ -93,13 +93,6 @@ def _last_line(descriptor: int) -> bytes:
         if cut >= 0 or start == 0:
             return tail[cut + 1 :]
         want *= 4
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # an account without a name
-        return f"uid {os.getuid()}"
 
 
 def broken_lines(home: Home) -> list[int]:

@@ -199,6 +199,7 @@ def report_week(
     copy: Annotated[
         str, typer.Option("--copy", metavar="office|viewer", help="a viewer's copy shows no count below 5")
     ] = "office",
+    send: Annotated[bool, typer.Option("--send", help="send it by the mail server of muster.yml")] = False,
     home: HomeOption = None,
     output_format: FormatOption = "table",
     verbose: VerboseOption = False,
@@ -206,10 +207,11 @@ def report_week(
     """Write the weekly exposure report.
 
     HTML, PDF, workbook, CSV and an e-mail draft, in a folder named by the week. Every table names its saved query.
+    A completed week that was issued before lists what changed since. Without --send nothing is sent.
     """
     from pipelines.commands import reporting
 
-    reporting.report_week(_home(home), reporting.WeekOptions(week, out, copy, verbose), output_format)
+    reporting.report_week(_home(home), reporting.WeekOptions(week, out, copy, send, verbose), output_format)
 
 
 places_app = typer.Typer(no_args_is_help=True, help="Explain what a place text means; list those to settle.")

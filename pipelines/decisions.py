@@ -9,13 +9,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import fcntl
-import getpass
 import json
-import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from pipelines import journal
 from pipelines.errors import MusterError, UsageError
 from pipelines.settings import Home
 
@@ -75,37 +73,15 @@ def record(home: Home, finding: Finding, decision: str | None, note: str | None,
         "decision": decision or NOTE,
         "note": text or None,
         "decided_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
-        "decided_by": user or _account(),
+        "decided_by": user or journal.account(),
     }
-    _append(decisions_path(home), json.dumps(entry, ensure_ascii=False, default=str).encode() + b"\n")
-
-
-def _append(path: Path, line: bytes) -> None:
+    path = decisions_path(home)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            size = os.fstat(descriptor).st_size
-            # A line cut off by a crash is closed first, so that it spoils itself alone.
-            if size and os.pread(descriptor, 1, size - 1) != b"\n":
-                line = b"\n" + line
-            while line:
-                line = line[os.write(descriptor, line) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        journal.append(path, entry)
     except OSError as error:
         raise MusterError(
             f"The decision cannot be kept in {path} ({error.strerror}); mend it and decide again."
         ) from error
-
-
-def _account() -> str:
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError):  # an account without a name
-        return f"uid {os.getuid()}"
 
 
 def read(home: Home) -> list[dict[str, Any]]:

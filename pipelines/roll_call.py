@@ -8,15 +8,14 @@ Travellers are named by their pseudonym only.
 from __future__ import annotations
 
 import datetime
-import fcntl
 import json
-import os
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from pipelines import journal
 from pipelines.errors import MusterError
 from pipelines.settings import Home
 
@@ -139,19 +138,7 @@ def _now() -> datetime.datetime:
 def _append(home: Home, entry: Mapping[str, Any]) -> None:
     target = path(home)
     try:
-        target.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(target, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            size = os.fstat(descriptor).st_size
-            # What a crash cut off is closed first, so that it spoils no line but its own.
-            opening = b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
-            pending = opening + json.dumps(entry, ensure_ascii=False).encode() + b"\n"
-            while pending:
-                pending = pending[os.write(descriptor, pending) :]
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
+        journal.append(target, entry)
     except OSError as error:
         raise MusterError(
             f"{target} cannot be written ({error.strerror}), so the roll call was not kept; mend it and try again."

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.errors import MusterError
 
@@ -47,6 +47,35 @@ class Retention(_Strict):
     access_log_days: int | None = Field(None, gt=0, description="lines of the access log")
 
 
+EmailAddress = Annotated[str, Field(pattern=r"^[!-~]+@[!-~]+$", max_length=254)]
+_LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+class Smtp(_Strict):
+    """The mail server that sends reports. There is no password here: see :mod:`pipelines.reports.sending`."""
+
+    host: str = Field(pattern=r"^[A-Za-z0-9.:-]+$", description="name or address of the mail server")
+    port: int = Field(587, gt=0, lt=65536, description="its port")
+    tls: Literal["starttls", "tls", "none"] = Field("starttls", description="how the connection is made safe")
+    sender: EmailAddress = Field(description="address that reports come from")
+    recipients: tuple[EmailAddress, ...] = Field(min_length=1, description="addresses that reports go to")
+    user: str | None = Field(None, description="name to sign in with; its password is kept elsewhere")
+
+    @field_validator("sender", "recipients")
+    @classmethod
+    def _addresses_are_plain(cls, given: Any) -> Any:
+        for address in (given,) if isinstance(given, str) else given:
+            if any(letter in address for letter in ",;<>\"'()"):
+                raise ValueError("write each address alone, such as office@example.edu")
+        return given
+
+    @model_validator(mode="after")
+    def _secrets_travel_safely(self) -> Smtp:
+        if self.tls == "none" and self.host not in _LOOPBACK:
+            raise ValueError("tls: none would send the report in the clear; use starttls or tls")
+        return self
+
+
 class Settings(_Strict):
     """Every setting of ``muster.yml`` with its default (DOMAIN.md section 2)."""
 
@@ -65,6 +94,7 @@ class Settings(_Strict):
         {}, description="e-mail address of a signed-in person to role"
     )
     feeds: dict[str, FeedSettings] = Field({}, description="rhythm, mode and contract of each feed")
+    smtp: Smtp | None = Field(None, description="mail server, sender and recipients of reports")
 
     @field_validator("office_timezone")
     @classmethod
@@ -74,8 +104,8 @@ class Settings(_Strict):
         return zone
 
     def sha256(self) -> str:
-        """The digest of all values in force, defaults included, as hexadecimal text."""
-        text = json.dumps(self.model_dump(mode="json"), sort_keys=True)
+        """The digest of all values that the data rest on, defaults included, as hexadecimal text."""
+        text = json.dumps(self.model_dump(mode="json", exclude={"smtp"}), sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

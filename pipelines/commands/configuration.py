@@ -25,6 +25,7 @@ def check(home: Home, output_format: str) -> None:
         ("policy", *_outcome(lambda: _policy(home))),
         ("permissions", *_outcome(lambda: _permissions(home))),
         ("secret", *_outcome(lambda: _secret(home))),
+        ("mail", *_outcome(lambda: _mail(home))),
         ("access log", *_outcome(lambda: _access_log(home))),
         ("address", "ok", f"the dashboard listens on {ADDRESS} alone"),
     ]
@@ -97,6 +98,15 @@ def _secret(home: Home) -> str:
     if path.stat().st_size != SECRET_BYTES:
         raise MusterError(f"{path} is damaged; restore it from a backup")
     return str(path)
+
+
+def _mail(home: Home) -> str:
+    from pipelines.reports import sending
+
+    if load_settings(home).smtp is None:
+        return "no mail server: reports are drafts"
+    found = sending.server(home)
+    return f"{found.name} to {len(found.settings.recipients)} recipients; nothing is asked of it here"
 
 
 def _access_log(home: Home) -> str:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import dataclasses
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from pipelines.errors import UsageError
+from pipelines.errors import MusterError, UsageError
 from pipelines.settings import Home
 from pipelines.tables import FORMATS, print_rows
+
+if TYPE_CHECKING:
+    from pipelines.reports.sending import Sent, Server
+    from pipelines.reports.week import Issued
 
 
 @dataclasses.dataclass(frozen=True)
@@ -18,15 +23,22 @@ class WeekOptions:
     week: str | None = None
     out: Path | None = None
     copy: str = "office"
+    is_sent: bool = False
     is_verbose: bool = False
 
 
 def report_week(home: Home, options: WeekOptions, output_format: str) -> None:
-    """Write the report of a week and print its files; raises what :func:`pipelines.reports.week.issue` raises."""
+    """Write the report of a week, send it where asked, and print its files.
+
+    Raises what :func:`pipelines.reports.week.issue` and :func:`pipelines.reports.sending.send` raise; a report that
+    could not be sent stays where it was written.
+    """
+    from pipelines.reports import sending
     from pipelines.reports.week import issue
 
     if output_format not in FORMATS:
         raise UsageError(f"There is no format '{output_format}'; choose one of {', '.join(FORMATS)}.")
+    server = sending.server(home.require()) if options.is_sent else None
     issued = issue(home, options.week, options.out, options.copy, _tell)
     report = issued.report
     rows = [(str(path.relative_to(issued.folder)), path.stat().st_size) for path in issued.files]
@@ -35,7 +47,19 @@ def report_week(home: Home, options: WeekOptions, output_format: str) -> None:
     notes.append(f"Written to {issued.folder}")
     if options.is_verbose:
         notes += [f"{part:<10}{seconds:6.2f} s" for part, seconds in issued.seconds.items()]
+    if server is not None:
+        sent = _send(home, server, issued)
+        notes.append(f"Sent by {server.name} to {sent.recipients} recipients at {sent.sent_at:%Y-%m-%d %H:%M} UTC")
     print_rows(("file", "bytes"), rows, output_format, title=f"{report.title}, {report.period}", notes=notes)
+
+
+def _send(home: Home, server: Server, issued: Issued) -> Sent:
+    from pipelines.reports import sending
+
+    try:
+        return sending.send(home, server, issued)
+    except MusterError as error:
+        raise MusterError(f"{str(error).removesuffix('.')}; the report itself is in {issued.folder}.") from error
 
 
 def _tell(message: str) -> None:

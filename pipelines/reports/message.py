@@ -1,6 +1,7 @@
 """The report as an e-mail that opens as a draft: text, HTML, and the PDF and workbook attached.
 
-Muster sends nothing itself: the file is opened in a mail program, given its recipients there and sent by a person.
+The file is opened in a mail program, given its recipients there and sent by a person; or :mod:`.sending` addresses and
+sends it where a mail server is configured and somebody asks for it.
 """
 
 from __future__ import annotations

@@ -32,6 +32,11 @@ class Issued:
     files: tuple[Path, ...]
     seconds: dict[str, float]
 
+    @property
+    def draft(self) -> Path:
+        """The e-mail among the files."""
+        return next(path for path in self.files if path.suffix == ".eml")
+
 
 def issue(
     home: Home,
