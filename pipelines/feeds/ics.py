@@ -49,15 +49,30 @@ _NO_PLACE = re.compile(r"https?:|\b(?:zoom|teams|webex|online|virtual|skype|goog
 
 def calendar_reservations(data: bytes) -> list[Reservation]:
     """The reservations of a calendar, in order; raises GateError where it is none or too large."""
-    text = _needed_lines(data)
+    text, cut_short = _without_cut(_needed_lines(data))
     try:
         calendars = Calendar.from_ical(text, multiple=True)
-        return [each for calendar in calendars for each in _of_calendar(calendar)]
+        return [each for calendar in calendars for each in _of_calendar(calendar)] + cut_short
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise GateError("it is a calendar file that is damaged or cut short") from error
 
 
-def _needed_lines(data: bytes) -> str:
+def _without_cut(lines: list[str]) -> tuple[str, list[Reservation]]:
+    """The text of a calendar of whole events, and the event in which a file that was cut short ends, rejected."""
+    cut_short = []
+    begun = max((number for number, line in enumerate(lines) if line == "BEGIN:VEVENT"), default=-1)
+    if begun >= 0 and "END:VEVENT" not in lines[begun:]:
+        lines = [*lines[:begun], "END:VCALENDAR"]
+        cut_short = [Reservation("Event", reason="the file is cut short within this event")]
+    whole: list[str] = []
+    for line in [*lines, "BEGIN:VCALENDAR"]:  # a calendar ends, at the latest, where the next one begins
+        if line == "BEGIN:VCALENDAR" and whole and whole[-1] != "END:VCALENDAR":
+            whole.append("END:VCALENDAR")
+        whole.append(line)
+    return "\r\n".join([*whole[:-1], ""]), cut_short
+
+
+def _needed_lines(data: bytes) -> list[str]:
     """The calendar without all that is not read, its long lines joined."""
     if len(re.findall(rb"BEGIN:VEVENT", data, re.IGNORECASE)) > MAX_RESERVATIONS:
         raise GateError(f"it holds more than {MAX_RESERVATIONS} events, which is no person's itinerary")
@@ -77,7 +92,7 @@ def _needed_lines(data: bytes) -> str:
         elif _NEEDED.match(line) and in_event < _MAX_LINES and len(line) <= _MAX_LINE:
             in_event += 1
             kept.append(line)
-    return "\r\n".join([*kept, ""])
+    return kept
 
 
 def _of_calendar(calendar: Component) -> list[Reservation]:

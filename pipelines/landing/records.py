@@ -7,6 +7,7 @@ lines at once with numpy; only lines whose quotes are not in plain order are rea
 
 from __future__ import annotations
 
+import functools
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -125,6 +126,7 @@ def parse_record(data: bytes, start: int, stop: int, at_end: bool, pattern: re.P
     return _Parsed(reason=STRAY_QUOTE if on_one_line else UNCLOSED)
 
 
+@functools.cache
 def wrong_count(found: int, expected: int) -> str:
     """The reason for a ragged record, in words."""
     few = "few" if found < expected else "many"

@@ -7,10 +7,13 @@ which is written last and makes the others valid. They are a cache: a file is pa
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import secrets
 import shutil
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -42,6 +45,8 @@ from pipelines.settings import Home
 
 SMALL_BYTES = 128 * 1024
 """Files up to this size are cast many at a time: a statement for each would cost more than its rows."""
+REJECTED_BATCH = 1000
+"""Rejected records written at a time: at 64 KB each these are the most bytes that are held."""
 _GROUP_FILES = 400
 _GROUP_BYTES = 16 * 1024 * 1024
 
@@ -107,36 +112,32 @@ class Staged:
         return account
 
 
-def rejected_table(prepared: Prepared, failed_casts: dict[int, tuple[str, str | None]]) -> pa.Table | None:
-    """Every rejected record of a file: those that the splitter refused and those that failed a cast."""
+def rejected_tables(
+    prepared: Prepared, failed_casts: dict[int, tuple[str, str | None]], batch: int = REJECTED_BATCH
+) -> Iterator[pa.Table]:
+    """Every rejected record of a file, those that the splitter refused and those that failed a cast, in batches.
+
+    A file of which nothing can be read may hold as many rejected bytes as it has, so they are never held at once.
+    """
     split, delimiter = prepared.split, prepared.contract.delimiter
-    rejected: dict[int, tuple[str, str | None]] = {number: (reason, None) for number, reason in split.rejected.items()}
-    rejected |= failed_casts
-    if not rejected:
-        return None
-    numbers = sorted(rejected)
-    spans = [split.span(number) for number in numbers]
-    raws: list[bytes] = []
-    keys: list[str | None] = []
+    numbers = sorted(split.rejected.keys() | failed_casts.keys())
+    starts, ends = (prepared.text.original([split.span(number)[side] for number in numbers]) for side in (0, 1))
+    lines = split.line_numbers(numbers)
     with prepared.text.path.open("rb") as stream:
-        for number, (start, end) in zip(numbers, spans, strict=True):
-            stream.seek(start)
-            text = stream.read(min(end - start, MAX_RECORD_BYTES + 2))
-            raws.append(prepared.text.raw(text))
-            key = rejected[number][1]
-            keys.append(key if number in failed_casts else _key_of(text, prepared.binding, delimiter))
-    ends = prepared.text.original([end for _, end in spans])
-    starts = prepared.text.original([start for start, _ in spans])
-    arrays = [
-        numbers,
-        split.line_numbers(numbers),
-        starts,
-        ends,
-        [rejected[number][0] for number in numbers],
-        raws,
-        keys,
-    ]
-    return pa.table(arrays, schema=REJECTED_SCHEMA)
+        for first in range(0, len(numbers), batch):
+            rows = slice(first, first + batch)
+            reasons, raws, keys = [], [], []
+            for number in numbers[rows]:
+                start, end = split.span(number)
+                stream.seek(start)
+                text = stream.read(min(end - start, MAX_RECORD_BYTES + 2))
+                reason, key = failed_casts.get(number) or (split.rejected[number], None)
+                reasons.append(reason)
+                raws.append(prepared.text.raw(text))
+                keys.append(key if number in failed_casts else _key_of(text, prepared.binding, delimiter))
+            yield pa.table(
+                [numbers[rows], lines[rows], starts[rows], ends[rows], reasons, raws, keys], schema=REJECTED_SCHEMA
+            )
 
 
 def _key_of(text: bytes, binding: Binding, delimiter: str) -> str | None:
@@ -158,19 +159,25 @@ def describe_unknown(binding: Binding) -> str | None:
 
 
 def finish(
-    staged: Staged, prepared: Prepared, rows: int, rejected: pa.Table | None, newest: datetime | None
+    staged: Staged,
+    prepared: Prepared,
+    rows: int,
+    failed_casts: dict[int, tuple[str, str | None]],
+    newest: datetime | None,
 ) -> Account:
     """Write the rejected records and the account of a file whose staged rows are in place."""
     split = prepared.split
-    count = rejected.num_rows if rejected is not None else 0
+    reasons: Counter[str] = Counter()
+    if split.rejected or failed_casts:
+        with writing(staged.rejected, REJECTED_SCHEMA) as writer:
+            for table in rejected_tables(prepared, failed_casts):
+                reasons.update(table.column("reason").to_pylist())
+                writer.write_table(table)
+    count = reasons.total()
     loaded = split.records - len(split.blank) - count
     message = describe_unknown(prepared.binding)
-    if loaded == 0 and rejected is not None:
-        reasons = rejected.column("reason").value_counts().to_pylist()
-        worst = max(reasons, key=lambda each: each["counts"])["values"]
-        message = f"none of its {count} records could be loaded, mostly because {worst}"
-    if rejected is not None:
-        write_table(rejected, staged.rejected)
+    if loaded == 0 and count:
+        message = f"none of its {count} records could be loaded, mostly because {reasons.most_common(1)[0][0]}"
     return staged.write(
         Account(
             sha256=staged.landed.sha256,
@@ -183,16 +190,27 @@ def finish(
             message=message,
             received_to=newest.isoformat(timespec="microseconds") if newest else None,
             staged_bytes=staged.rows.stat().st_size,
-            rejected_bytes=staged.rejected.stat().st_size if rejected is not None else 0,
+            rejected_bytes=staged.rejected.stat().st_size if count else 0,
         )
     )
 
 
-def write_table(table: pa.Table, target: Path) -> None:
-    """Write a Parquet file beside a landed one; a reader sees all of it or nothing."""
+@contextlib.contextmanager
+def writing(target: Path, schema: pa.Schema) -> Iterator[pq.ParquetWriter]:
+    """A writer of a Parquet file beside a landed one; a reader sees all of it or nothing."""
     temporary = target.with_name(f".{secrets.token_hex(8)}.tmp")
-    pq.write_table(table, temporary)
-    temporary.replace(target)
+    try:
+        with pq.ParquetWriter(temporary, schema) as writer:
+            yield writer
+        temporary.replace(target)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_table(table: pa.Table, target: Path) -> None:
+    """Write one table as such a file."""
+    with writing(target, table.schema) as writer:
+        writer.write_table(table)
 
 
 def _failures(found: list[Any], numbers: np.ndarray | None) -> dict[int, tuple[str, str | None]]:
@@ -213,7 +231,7 @@ def _stage_prepared(con: duckdb.DuckDBPyConnection, staged: Staged, prepared: Pr
         rows = f"read_parquet({quote(str(typed))})"
     count, newest = con.execute(f"select count(*), max(received_at) from {rows}").fetchall()[0]
     typed.replace(staged.rows)
-    return finish(staged, prepared, int(count), rejected_table(prepared, failures), newest)
+    return finish(staged, prepared, int(count), failures, newest)
 
 
 def _renumber(con: duckdb.DuckDBPyConnection, rows: str, numbers: np.ndarray | None, work: Path) -> Path:
@@ -308,7 +326,7 @@ class Groups:
         write_table(good, staged.rows)
         failures = {number: (reason, key) for number, reason, key in zip(*failed.to_pydict().values(), strict=True)}
         newest = pc.max(good.column("received_at")).as_py()
-        return finish(staged, prepared, good.num_rows, rejected_table(prepared, failures), newest)
+        return finish(staged, prepared, good.num_rows, failures, newest)
 
 
 def _remove_leftovers(home: Home, keep: dict[str, set[str]]) -> None:
