@@ -214,6 +214,20 @@ def report_week(
     reporting.report_week(_home(home), reporting.WeekOptions(week, out, copy, send, verbose), output_format)
 
 
+@report_app.command("check")
+def check_report(
+    home: HomeOption = None, output_format: FormatOption = "table", verbose: VerboseOption = False
+) -> None:
+    """Check the sums behind the reports of all weeks.
+
+    Each week's change must be the sum of its causes, each week's person-days those of its stays. What was known before
+    a week is built where it is not kept, so the first check of a long history takes a while.
+    """
+    from pipelines.commands import reporting
+
+    reporting.check_weeks(_home(home), output_format)
+
+
 places_app = typer.Typer(no_args_is_help=True, help="Explain what a place text means; list those to settle.")
 app.add_typer(places_app, name="places")
 

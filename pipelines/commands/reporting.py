@@ -53,6 +53,28 @@ def report_week(home: Home, options: WeekOptions, output_format: str) -> None:
     print_rows(("file", "bytes"), rows, output_format, title=f"{report.title}, {report.period}", notes=notes)
 
 
+def check_weeks(home: Home, output_format: str) -> None:
+    """Print one line a week; raises MusterError after the list if a sum does not hold."""
+    from pipelines.reports.proof import prove
+
+    if output_format not in FORMATS:
+        raise UsageError(f"There is no format '{output_format}'; choose one of {', '.join(FORMATS)}.")
+    found = prove(home.require(), _tell)
+    rows = [
+        (str(one.week), one.person_days, one.changed, one.bridge_difference, one.exposure_difference, one.holds)
+        for one in found
+    ]
+    columns = ("week", "person_days", "changed", "unexplained", "off_exposure", "holds")
+    broken = [str(one.week) for one in found if not one.holds]
+    notes = [f"{len(found) - len(broken)} of {len(found)} weeks hold."]
+    print_rows(columns, rows, output_format, title="Changes against their causes, weeks against stays", notes=notes)
+    if broken:
+        more = f" and {len(broken) - 1} more" if len(broken) > 1 else ""
+        raise MusterError(
+            f"The sums of week {broken[0]}{more} do not hold; do not use its report, and tell the makers."
+        )
+
+
 def _send(home: Home, server: Server, issued: Issued) -> Sent:
     from pipelines.reports import sending
 

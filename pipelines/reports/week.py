@@ -55,7 +55,7 @@ def issue(
         raise UsageError(f"There is no copy '{copy}'; choose office or viewer.")
     asked = Week.of(week) if week else None
     began = time.perf_counter()
-    with _open(home) as con:
+    with open_published(home) as con:
         publication = publication_row(con)
         chosen = asked or bridge.last_completed(publication.as_of, publication.office_timezone)
         _check(con, publication, chosen, is_asked=asked is not None)
@@ -70,7 +70,7 @@ def issue(
     return Issued(report, folder, tuple(folder / file for file in files), seconds)
 
 
-def _open(home: Home) -> duckdb.DuckDBPyConnection:
+def open_published(home: Home) -> duckdb.DuckDBPyConnection:
     """A database in memory whose schema ``mart`` shows the analyst's published tables."""
     path = role_file(home.require(), "analyst")
     con = duckdb.connect()
@@ -119,17 +119,27 @@ def _ensure_change(
         ).fetchall()
         if found or week == bridge.last_completed(publication.as_of, publication.office_timezone):
             return 0.0
-        con.execute("drop view mart.exposure_change_by_week")
     from pipelines.contracts import load_contracts
 
+    drop_change(con)
+    require_same_settings(home, publication)
     settings = load_settings(home)
-    if settings.sha256() != publication.configuration_sha256:
+    contracts = dict(load_contracts(home, settings))
+    return bridge.compute(home, settings, contracts, con, [week], publication.as_of, publication.known_at, progress)
+
+
+def drop_change(con: duckdb.DuckDBPyConnection) -> None:
+    """Let go of the published change, so that one of other weeks can take its place."""
+    con.execute("drop view if exists mart.exposure_change_by_week")
+
+
+def require_same_settings(home: Home, publication: PublicationRow) -> None:
+    """Raise MusterError where a past state built today would not be like the publication."""
+    if load_settings(home).sha256() != publication.configuration_sha256:
         raise MusterError(
             "muster.yml has changed since the last publication, so the weeks before it cannot be told alike; "
             "run 'muster run' first."
         )
-    contracts = dict(load_contracts(home, settings))
-    return bridge.compute(home, settings, contracts, con, [week], publication.as_of, publication.known_at, progress)
 
 
 def _render(report: Report, name: str, seconds: dict[str, float]) -> dict[str, bytes]:

@@ -6,13 +6,16 @@ import datetime
 import json
 import shutil
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
-from pipelines import bridge
+from pipelines import bridge, cli
 from pipelines.bridge import Week
+from pipelines.commands import reporting
 from pipelines.contracts import load_contracts
+from pipelines.errors import MusterError
 from pipelines.reports import week as weekly
 from pipelines.settings import SQL, Home, load_settings
 from tests.reports.conftest import build
@@ -29,7 +32,7 @@ def compute(home: Home, con: duckdb.DuckDBPyConnection, weeks: list[Week]) -> No
 
 
 def test_the_causes_sum_to_the_difference_in_every_week(office: Home) -> None:
-    with weekly._open(office) as con:
+    with weekly.open_published(office) as con:
         compute(office, con, WEEKS)
         check = (SQL / "checks" / "bridge_sums_to_difference.sql").read_text()
         assert con.execute(check).fetchall() == []
@@ -44,6 +47,35 @@ def test_the_causes_sum_to_the_difference_in_every_week(office: Home) -> None:
     assert all(causes[cause] > 1 for cause in ("late", "new", "ended"))
 
 
+def test_every_week_of_the_office_holds(office: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.execute(["report", "check", "--home", str(office.root), "--format", "json"]) == 0
+    told = json.loads(capsys.readouterr().out)
+    with weekly.open_published(office) as con:
+        begun = con.execute(
+            "select count(distinct week_start_date) from mart.exposure_by_week, mart.publication "
+            "where week_start_date <= as_of"
+        ).fetchall()
+    assert len(told) == begun[0][0] > 70 and all(week["holds"] for week in told)
+    assert sum(week["changed"] > 1 for week in told) > 60
+
+
+def test_a_sum_that_does_not_hold_is_found(office: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = bridge.compute
+
+    def broken(*arguments: Any) -> float:
+        seconds = made(*arguments)
+        con = arguments[3]
+        con.execute(
+            "update mart.exposure_change_by_week set person_days_change = person_days_change + 0.00001 "
+            "where cause = 'late' and week_start_date = '2026-11-09'"
+        )
+        return seconds
+
+    monkeypatch.setattr(bridge, "compute", broken)
+    with pytest.raises(MusterError, match=r"The sums of week 2026-W46 do not hold"):
+        reporting.check_weeks(office, "json")
+
+
 def test_last_week_as_known_then_is_what_a_run_at_its_end_says(office: Home, tmp_path: Path) -> None:
     shutil.copytree(office.root, tmp_path / "home", symlinks=True)
     home, week = Home(tmp_path / "home"), Week.of("2026-W46")
@@ -54,7 +86,7 @@ def test_last_week_as_known_then_is_what_a_run_at_its_end_says(office: Home, tmp
         f"where week_start_date = '{week.moved(-1).monday}' group by risk_level"
     )
     then = dict(build(home, end, lambda con: con.execute(query).fetchall()))
-    with weekly._open(office) as con:
+    with weekly.open_published(office) as con:
         text = (SQL / "queries" / "week_bridge.sql").read_text()
         rows = con.execute(text, {"week": str(week.monday)}).fetchall()
     told = {row[0]: row[1] for row in rows if row[1] > 1e-9}
@@ -64,18 +96,18 @@ def test_last_week_as_known_then_is_what_a_run_at_its_end_says(office: Home, tmp
 
 def test_a_past_state_is_kept_and_rebuilt_alike(office: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     folder = office.warehouse / "weeks"
-    with weekly._open(office) as con:
+    with weekly.open_published(office) as con:
         compute(office, con, WEEKS[:1])
         before = con.execute("from mart.exposure_change_by_week").fetchall()
     kept = {path.name: path.read_bytes() for path in folder.iterdir()}
     shutil.rmtree(folder)
-    with weekly._open(office) as con:
+    with weekly.open_published(office) as con:
         compute(office, con, WEEKS[:1])
         assert con.execute("from mart.exposure_change_by_week").fetchall() == before
     made = {path.name: path.read_bytes() for path in folder.iterdir()}
     assert made.items() <= kept.items() and len(made) == 1
     monkeypatch.setattr(bridge, "_build_state", lambda *_: pytest.fail("built again"))
-    with weekly._open(office) as con:
+    with weekly.open_published(office) as con:
         compute(office, con, WEEKS[:1])
 
 
@@ -96,7 +128,7 @@ def test_the_key_of_a_state_changes_with_what_it_rests_on(office: Home, tmp_path
 
 
 def test_where_nothing_was_known_all_is_late(office: Home) -> None:
-    with weekly._open(office) as con:
+    with weekly.open_published(office) as con:
         compute(office, con, [Week.of("2026-W36")])
         rows = con.execute(
             "select sum(person_days_change) filter (where cause = 'late'), "

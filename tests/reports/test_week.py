@@ -86,7 +86,7 @@ def _cell(cell: etree._Element, strings: list[str]) -> str:
 @pytest.fixture(scope="session")
 def fixed(office: Home, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     """The files of the report of a publication without policy and audit, by suffix."""
-    with week._open(office) as con:
+    with week.open_published(office) as con:
         con.execute("drop view if exists mart.policy_check; drop view if exists mart.trip_audit")
         report = content.fill(con, week.publication_row(con), bridge.Week.of(WEEK), "office")
     report = dataclasses.replace(report, configuration_sha256="0" * 64)
@@ -184,7 +184,7 @@ def test_levels_destinations_and_trend_agree_with_the_published_table(office: Ho
         "and week_start_date between date '2026-11-09' - {first} and date '2026-11-09' - {last}"
     )
     spans = ((1, 0, 0), (1, 7, 7), (1, 364, 364), (13, 84, 0))
-    with week._open(office) as con:
+    with week.open_published(office) as con:
         reader = content.Reader(con, week.publication_row(con), bridge.Week.of(WEEK), "office")
         for name, (weeks, first, last) in zip(days, spans, strict=True):
             told = con.execute(counted.format(weeks=weeks, first=first, last=last)).fetchall()[0][0]
@@ -288,7 +288,7 @@ def test_a_folder_of_somebody_else_is_not_replaced(office: Home, tmp_path: Path)
 
 
 def test_policy_and_audit_are_told_where_they_are_published(office: Home) -> None:
-    with week._open(office) as con:
+    with week.open_published(office) as con:
         publication = week.publication_row(con)
         con.execute("drop view if exists mart.policy_check; drop view if exists mart.trip_audit")
         con.execute(
