@@ -29,6 +29,7 @@ JOB = "muster_run"
 GATE = "no_blocking_finding"
 PUBLICATION = dg.AssetKey(["published", "generation"])
 FINDING = dg.AssetKey(["core", "finding"])
+_SCOPES: tuple[validation.Scope, ...] = ("stage", "mart")
 _DAILY = "0 5 * * *"
 _FIRST_WEEK = "2015-01-05"
 
@@ -140,18 +141,17 @@ def _made(run: pipeline.Run, keys: Iterable[dg.AssetKey]) -> Iterator[dg.Materia
 
 
 def _table_checks(contracts: dict[str, Any], models: list[Model]) -> dg.AssetChecksDefinition:
-    """One check a table: all its expectations, and the invariants filed under it."""
-    tables: dict[str, list[str]] = {}
-    for scope in ("stage", "mart"):
-        for part in validation.declared(contracts, models, scope):
-            tables.setdefault(part.table, []).append(part.label)
-    for check in validation.sql_checks():
-        tables.setdefault(check.table, []).append(check.table)
-    made = {model.table for model in models} | {f"land.{contract.table}" for contract in contracts.values()}
+    """One check for each feed's table and each mart: all its expectations, and the invariants filed under it.
+
+    Tables between those are checked as well; what does not hold there is a finding, and closes the gate.
+    """
+    tables = {part.table for scope in _SCOPES for part in validation.declared(contracts, models, scope)}
+    tables |= {check.table for check in validation.sql_checks()}
+    made = {model.table for model in models if model.layer == "mart"}
+    made |= {f"land.{contract.table}" for contract in contracts.values()}
     specs = [
         dg.AssetCheckSpec("expectations", asset=_key(table), description="Every declared expectation of the table.")
-        for table in sorted(tables)
-        if table in made
+        for table in sorted(tables & made)
     ]
 
     @dg.multi_asset_check(name="checks", specs=specs, required_resource_keys={"muster"})
@@ -380,7 +380,7 @@ def execute(
     job = build_definitions(home, progress=progress, on_run=runs.append).resolve_job_def(JOB)
     instants = {"as_of": as_of, "known_at": known_at}
     config = {name: moment.isoformat() for name, moment in instants.items() if moment is not None}
-    with dg.DagsterInstance.get() as instance:
+    with dagster_instance.engines_kept(), dg.DagsterInstance.get() as instance:
         try:
             job.execute_in_process(
                 run_config={"resources": {"muster": {"config": config}}, "loggers": _SILENT},

@@ -7,6 +7,7 @@ that. There is no sign-in, so nothing but the loopback address is bound.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import os
 import shutil
 import signal
@@ -14,7 +15,9 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 from pipelines.errors import MusterError
 from pipelines.settings import PROJECT, Home, default_home
@@ -52,6 +55,38 @@ def save_without_waiting(connection: object, record: object) -> None:
     """
     if isinstance(connection, sqlite3.Connection):
         connection.execute("pragma synchronous = normal")
+
+
+@contextlib.contextmanager
+def engines_kept() -> Iterator[None]:
+    """Within this context Dagster's SQLite storage makes one engine a file, not one an event.
+
+    A new engine compiles every statement anew, which was most of what recording a run cost. Where a later Dagster has
+    the function elsewhere nothing is changed, and recording is slower again.
+    """
+    from dagster._core.storage.event_log.sqlite import sqlite_event_log
+    from dagster._core.storage.runs.sqlite import sqlite_run_storage
+
+    engines: dict[str, Any] = {}
+    original = {module: getattr(module, "create_engine", None) for module in (sqlite_event_log, sqlite_run_storage)}
+
+    def keeping(make: Callable[..., Any]) -> Callable[..., Any]:
+        def create_engine(address: str, **options: Any) -> Any:
+            if address not in engines:
+                engines[address] = make(address, **options)
+            return engines[address]
+
+        return create_engine
+
+    for module, make in original.items():
+        if make is not None:
+            module.create_engine = keeping(make)  # type: ignore[attr-defined]
+    try:
+        yield
+    finally:
+        for module, make in original.items():
+            if make is not None:
+                module.create_engine = make  # type: ignore[attr-defined]
 
 
 def serve(home: Home, port: int) -> int:

@@ -23,9 +23,9 @@ class Contract:
         return [{"check": "in_set", "column": "kind", "values": ["student", "staff"], "severity": "warning"}]
 
 
-def model(*checks: Check, key: tuple[str, ...] = ()) -> Model:
+def model(*checks: Check, key: tuple[str, ...] = (), layer: str = "mart") -> Model:
     twin = Twin(description="A table.", grain="row", key=key, columns=("a",), checks=checks)
-    return Model("mart", "t", Path("t.sql"), "", (), twin)
+    return Model(layer, "t", Path("t.sql"), "", (), twin)
 
 
 @pytest.fixture(autouse=True)
@@ -38,7 +38,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
     con = duckdb.connect()
     con.execute(
         f"""
-        create schema mart; create schema land;
+        create schema mart; create schema land; create schema core;
         create table mart.t as
         select
             range as id,
@@ -46,6 +46,7 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
             case when range < 3 then null else '{PERSONAL}' end as email,
             range * 1.5 as amount
         from range(20);
+        create table core.t as select * from mart.t;
         create table land.people as
         select 'staff_feed' as feed, 'staff' as kind union all
         select 'alien_feed', '{PERSONAL}'
@@ -56,8 +57,13 @@ def con() -> Iterator[duckdb.DuckDBPyConnection]:
 
 
 def found(con: duckdb.DuckDBPyConnection, *checks: Check, key: tuple[str, ...] = ()) -> dict[str, int]:
-    findings = validation.validate(con, {}, [model(*checks, key=key)], "mart")
-    return {finding.check_name: finding.failing_rows for finding in findings}
+    """What the checks find on a mart, which must be what they find on a table between the borders."""
+    by_layer = []
+    for layer in ("mart", "core"):
+        findings = validation.validate(con, {}, [model(*checks, key=key, layer=layer)], "mart")
+        by_layer.append({finding.check_name: finding.failing_rows for finding in findings})
+    assert by_layer[0] == by_layer[1]
+    return by_layer[0]
 
 
 def test_checks_that_hold_find_nothing(con: duckdb.DuckDBPyConnection) -> None:
@@ -140,9 +146,12 @@ def test_a_warning_does_not_stop_publication(con: duckdb.DuckDBPyConnection) -> 
     validation.require_no_blocking(validation.validate(con, {}, [model(check)], "mart"))
 
 
-def test_a_check_of_a_column_that_is_not_there_is_an_error_and_no_finding(con: duckdb.DuckDBPyConnection) -> None:
+@pytest.mark.parametrize("layer", ["mart", "core"])
+def test_a_check_of_a_column_that_is_not_there_is_an_error_and_no_finding(
+    con: duckdb.DuckDBPyConnection, layer: str
+) -> None:
     with pytest.raises(MusterError, match="could not run"):
-        validation.validate(con, {}, [model(Check(check="not_null", column="nothing"))], "mart")
+        validation.validate(con, {}, [model(Check(check="not_null", column="nothing"), layer=layer)], "mart")
 
 
 def test_an_invariant_that_returns_rows_is_a_finding(

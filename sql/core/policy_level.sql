@@ -41,11 +41,16 @@ stops as (
     select * from core.policy_stop
 ),
 
-destinations as (
+-- Distinct here, and not before: ratings joined to moments by time alone would be hundreds of rows a moment.
+asked as (
     select distinct
-        trip_key,
-        zone_key
-    from stops
+        m.trip_key,
+        m.moment,
+        m.happens_at,
+        s.zone_key
+    from moments as m
+    inner join stops as s on m.trip_key = s.trip_key
+    where m.moment <> 'trip'
 ),
 
 ratings as (
@@ -54,19 +59,17 @@ ratings as (
 
 in_force as (
     select
-        m.trip_key,
-        m.moment,
-        m.happens_at,
-        d.zone_key,
+        a.trip_key,
+        a.moment,
+        a.happens_at,
+        a.zone_key,
         r.risk_level,
         r.evacuation_rank,
         r.rating_id,
         r.evacuation_rating_id
-    from moments as m
-    inner join destinations as d on m.trip_key = d.trip_key
+    from asked as a
     inner join ratings as r
-        on d.zone_key = r.zone_key and m.happens_at >= r.starts_at and m.happens_at < r.ends_at
-    where m.moment <> 'trip'
+        on a.zone_key = r.zone_key and a.happens_at >= r.starts_at and a.happens_at < r.ends_at
     union all
     select
         s.trip_key,
@@ -82,6 +85,22 @@ in_force as (
         on s.zone_key = r.zone_key and s.starts_at < r.ends_at and s.ends_at > r.starts_at
 ),
 
+-- The choice as one number: its largest value is the highest level, then the earliest instant, then the lowest rating:
+-- microseconds since 1970 have at most 17 digits, rating numbers at most 10.
+choices as (
+    select
+        trip_key,
+        moment,
+        risk_level,
+        evacuation_rank,
+        risk_level * 100000000000000000 - epoch_us(happens_at) as level_instant,
+        coalesce(rating_id, 0) as rating_id,
+        case when evacuation_rank >= 1 then evacuation_rank * 100000000000000000 - epoch_us(happens_at) end
+            as evacuation_instant,
+        coalesce(evacuation_rating_id, 0) as evacuation_rating_id
+    from in_force
+),
+
 highest as (
     select
         trip_key,
@@ -89,47 +108,32 @@ highest as (
         max(risk_level) as risk_level,
         bool_or(risk_level is null) as has_unknown_level,
         max(evacuation_rank) as evacuation_rank,
-        max(
-            case
-                when risk_level is not null
-                    then struct_pack(
-                        risk_level := risk_level,
-                        negative_us := -epoch_us(happens_at),
-                        negative_id := -coalesce(rating_id, 0)
-                    )
-            end
-        ) as level_choice,
-        max(
-            case
-                when evacuation_rank >= 1
-                    then struct_pack(
-                        evacuation_rank := evacuation_rank,
-                        negative_us := -epoch_us(happens_at),
-                        negative_id := -coalesce(evacuation_rating_id, 0)
-                    )
-            end
-        ) as evacuation_choice
-    from in_force
+        max(level_instant) as level_instant,
+        max(cast(level_instant as decimal(38, 0)) * 10000000000 - rating_id) as level_choice,
+        max(evacuation_instant) as evacuation_instant,
+        max(cast(evacuation_instant as decimal(38, 0)) * 10000000000 - evacuation_rating_id) as evacuation_choice
+    from choices
     group by trip_key, moment
 ),
 
 unknown_places as (
     select distinct trip_key
-    from destinations
+    from stops
     where zone_key is null
 )
 
 select
     m.trip_key,
     m.moment,
-    coalesce(make_timestamp(-struct_extract(h.level_choice, 'negative_us')), m.happens_at) as happens_at,
+    coalesce(make_timestamp(h.risk_level * 100000000000000000 - h.level_instant), m.happens_at) as happens_at,
     h.risk_level,
     coalesce(h.has_unknown_level, m.is_international) or u.trip_key is not null as has_unknown_level,
     case h.evacuation_rank
         when 3 then 'evacuate_full' when 2 then 'evacuate_nonessential' when 1 then 'standby' when 0 then 'none'
     end as evacuation_status,
-    nullif(-struct_extract(h.level_choice, 'negative_id'), 0) as rating_id,
-    nullif(-struct_extract(h.evacuation_choice, 'negative_id'), 0) as evacuation_rating_id
+    nullif(cast(cast(h.level_instant as decimal(38, 0)) * 10000000000 - h.level_choice as bigint), 0) as rating_id,
+    nullif(cast(cast(h.evacuation_instant as decimal(38, 0)) * 10000000000 - h.evacuation_choice as bigint), 0)
+        as evacuation_rating_id
 from moments as m
 left join highest as h on m.trip_key = h.trip_key and m.moment = h.moment
 left join unknown_places as u on m.trip_key = u.trip_key
