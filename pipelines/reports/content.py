@@ -10,7 +10,9 @@ import duckdb
 
 from pipelines.bridge import Week
 from pipelines.published import PublicationRow
+from pipelines.reports.first_issue import FirstIssue
 from pipelines.reports.model import (
+    ALL_LEVELS,
     MASKED,
     WITHHELD,
     Bar,
@@ -53,6 +55,15 @@ _BRIDGE = (
     Column("ended", "Ended", "change"),
     Column("re_rated", "Re-rated", "change"),
     Column("person_days", "This week", "days"),
+)
+_SINCE = (
+    Column("risk_level", "Level", "level"),
+    Column("country_code", "Country", "country"),
+    Column("person_days_first_issued", "First issued", "days"),
+    Column("late", "Late data", "change"),
+    Column("cancelled_or_changed", "Cancelled or changed", "change"),
+    Column("re_rated", "Re-rated", "change"),
+    Column("person_days", "Now", "days"),
 )
 _SCHOOLS = (
     Column("school", "School"),
@@ -134,6 +145,16 @@ _BRIDGE_NOTE = (
 )
 
 
+_SINCE_NOTE = (
+    "Person-days of this week as first issued, known at {then}, and now, known at {now}. Late: trips that were not "
+    "known then. Cancelled or changed: trips whose days at a place differ. Re-rated: the same days at other levels. "
+    "The causes sum to the difference exactly; time in transit and en route is counted. Rows that have not changed are "
+    "left out, but for their sum."
+)
+_NOTHING = 1e-9
+"""Person-days too few to be a change: less than a tenth of a millisecond."""
+
+
 @functools.cache
 def _query(name: str) -> str:
     return (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8")
@@ -172,8 +193,17 @@ class Reader:
         return for_copy(Table(query, title, columns, rows, **options), self.copy)
 
 
-def fill(con: duckdb.DuckDBPyConnection, publication: PublicationRow, week: Week, copy: Copy) -> Report:
-    """The report of a week; ``con`` holds the published tables, and the change into the week, in schema ``mart``."""
+def fill(
+    con: duckdb.DuckDBPyConnection,
+    publication: PublicationRow,
+    week: Week,
+    copy: Copy,
+    first: FirstIssue | None = None,
+) -> Report:
+    """The report of a week; ``con`` holds the published tables, and the change into the week, in schema ``mart``.
+
+    ``first`` is the week's first issue, whose exposures are ``mart.issued_exposure``, or None where this is the first.
+    """
     reader = Reader(con, publication, week, copy)
     last = week.monday + datetime.timedelta(days=6)
     is_over = week.moved(1).starts_at(publication.office_timezone) <= publication.as_of
@@ -191,7 +221,7 @@ def fill(con: duckdb.DuckDBPyConnection, publication: PublicationRow, week: Week
         figures=_figures(reader),
         sentences=_sentences(reader),
         trend=_trend(reader),
-        page=_page(reader),
+        page=_page(reader, publication, first),
         appendix=_appendix(reader),
         caveats=_caveats(reader, publication, is_over),
     )
@@ -264,7 +294,8 @@ def _trend(reader: Reader) -> tuple[Bar, ...]:
     return tuple(Bar(str(Week(monday)), days) for monday, days in bars.items())
 
 
-def _page(reader: Reader) -> tuple[Table, ...]:
+def _page(reader: Reader, publication: PublicationRow, first: FirstIssue | None) -> tuple[Table, ...]:
+    is_later = first is not None and publication.known_at > first.known_at
     return (
         reader.table(
             "week_levels",
@@ -274,6 +305,7 @@ def _page(reader: Reader) -> tuple[Table, ...]:
             "traveller at two levels is in both rows; only person-days add up.",
         ),
         _bridge(reader),
+        *([_since(reader, publication, first)] if first is not None and is_later else []),
         reader.table(
             "week_schools",
             "Who was where: schools and affiliations",
@@ -296,8 +328,24 @@ def _bridge(reader: Reader) -> Table:
     if not table.rows:
         return table
     sums = tuple(sum(row[index] for row in table.rows) for index in range(1, len(_BRIDGE)))
-    rows = (*(table.rows if reader.copy == "office" else ()), ("All levels", *sums))
+    rows = (*(table.rows if reader.copy == "office" else ()), (ALL_LEVELS, *sums))
     return Table(table.query, table.title, table.columns, rows, table.note)
+
+
+def _since(reader: Reader, publication: PublicationRow, first: FirstIssue) -> Table:
+    """What changed since the week was first issued: the rows that differ, and the sum of all."""
+    query = "report/week_since_issue"
+    title = f"Changed since first issued, as known on {date_words(first.known_at)}"
+    note = _SINCE_NOTE.format(then=instant_words(first.known_at), now=instant_words(publication.known_at))
+    if first.configuration_sha256 != publication.configuration_sha256:
+        note += " The configuration has changed since, which by itself may move places and levels."
+    rows = [tuple(row[column.name] for column in _SINCE) for row in reader.rows(query)]
+    sums = tuple(sum(row[index] for row in rows) for index in range(2, len(_SINCE)))
+    changed = [row for row in rows if any(abs(part) > _NOTHING for part in row[3:6])]
+    if not changed:
+        return Table(query, title, _SINCE, (), note, empty="Nothing of this week has changed since.")
+    shown = changed if reader.copy == "office" else []
+    return Table(query, title, _SINCE, (*shown, (ALL_LEVELS, "All countries", *sums)), note, limit=60)
 
 
 def _appendix(reader: Reader) -> tuple[Table, ...]:

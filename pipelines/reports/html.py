@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboards.words import LEVELS
 from pipelines.reports.chart import chart, description
-from pipelines.reports.model import NUMBERS, Column, Report, Table, text
+from pipelines.reports.model import ALL_LEVELS, NUMBERS, Column, Report, Table, text
 
 _FONT = "Georgia, 'Libertinus Serif', serif"
 _STYLE = """
@@ -79,7 +79,7 @@ def _caveats(report: Report) -> str:
 
 
 def _table(table: Table) -> str:
-    heading = f'<section id="{table.query}"><h2>{escape(table.title)}</h2>'
+    heading = f'<section id="{table.name}"><h2>{escape(table.title)}</h2>'
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     query = f'<p class="query">Query: sql/queries/{table.query}.sql. {escape(table.rest)}</p></section>\n'
     if not table.rows:
@@ -98,7 +98,7 @@ def _number(column: Column) -> str:
 
 
 def _row(table: Table, row: tuple[Any, ...]) -> str:
-    is_sum = row[0] == "All levels"
+    is_sum = row[0] == ALL_LEVELS
     cells = "".join(_cell(value, column) for value, column in zip(row, table.columns, strict=True))
     return f'<tr class="sum">{cells}</tr>' if is_sum else f"<tr>{cells}</tr>"
 

@@ -20,6 +20,8 @@ SMALL = 5
 """Counts of people below this are not shown in a viewer's copy."""
 MASKED = f"<{SMALL}"
 WITHHELD = "withheld"
+ALL_LEVELS = "All levels"
+"""Begins the row that sums the others."""
 LEVEL_WORDS = {1: "1 Insignificant", 2: "2 Low", 3: "3 Medium", 4: "4 High", 5: "5 Extreme", None: "Not known"}
 NUMBERS: frozenset[str] = frozenset({"count", "days", "change", "share"})
 
@@ -51,6 +53,11 @@ class Table:
     empty: str = "Nothing to list."
     limit: int | None = None
     """Rows that a printed page shows; the workbook and the CSV hold all."""
+
+    @property
+    def name(self) -> str:
+        """The table's own name, as files, sheets and anchors have it."""
+        return self.query.rpartition("/")[2]
 
     @property
     def printed(self) -> tuple[tuple[Any, ...], ...]:

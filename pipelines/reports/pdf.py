@@ -10,7 +10,7 @@ from typing import Any, Literal
 from dashboards.words import LEVELS
 from pipelines.errors import MusterError
 from pipelines.reports.chart import chart, description
-from pipelines.reports.model import NUMBERS, Report, Table, clean, text
+from pipelines.reports.model import ALL_LEVELS, NUMBERS, Report, Table, clean, text
 
 TEMPLATE = Path(__file__).with_name("week.typ")
 _FONT = "Libertinus Serif"
@@ -88,7 +88,7 @@ def _table(table: Table) -> dict[str, Any]:
         "heads": [column.title for column in table.columns],
         "rows": [
             {
-                "is_sum": row[0] == "All levels",
+                "is_sum": row[0] == ALL_LEVELS,
                 "cells": [
                     {"text": shown, "fill": _fill(value) if column.kind == "level" else None}
                     for shown, value, column in zip(texts, row, table.columns, strict=True)

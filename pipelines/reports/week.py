@@ -17,7 +17,7 @@ from pipelines import bridge
 from pipelines.bridge import Week
 from pipelines.errors import MusterError, UsageError
 from pipelines.published import PublicationRow, publication_row, role_file
-from pipelines.reports import content
+from pipelines.reports import content, first_issue
 from pipelines.reports.model import Copy, Report
 from pipelines.settings import Home, load_settings
 from pipelines.tables import print_rows
@@ -48,8 +48,10 @@ def issue(
     """Write the report of a week below ``out`` (else ``reports/`` of the home) as a folder named by the week.
 
     ``week`` is text such as ``2026-W46``, None the last completed week of the publication. The same week of the same
-    publication gives the same bytes; a folder of that name is replaced as a whole. Raises UsageError for a week that
-    is none, has not begun or lies before all data, MusterError where nothing is published or the disk refuses.
+    publication gives the same bytes; a folder of that name is replaced as a whole. What the first report of a completed
+    week is made of is kept in the home, and a later one from other data lists what changed since. Raises UsageError for
+    a week that is none, has not begun or lies before all data, MusterError where nothing is published or the disk
+    refuses.
     """
     if copy not in get_args(Copy):
         raise UsageError(f"There is no copy '{copy}'; choose office or viewer.")
@@ -60,12 +62,22 @@ def issue(
         chosen = asked or bridge.last_completed(publication.as_of, publication.office_timezone)
         _check(con, publication, chosen, is_asked=asked is not None)
         seconds = {"change": _ensure_change(con, home, publication, chosen, progress)}
-        report = content.fill(con, publication, chosen, "viewer" if copy == "viewer" else "office")
-    seconds["queries"] = time.perf_counter() - began - seconds["change"]
-    name = f"{chosen}-viewer" if copy == "viewer" else str(chosen)
-    files = _render(report, f"muster-{name}", seconds)
-    began = time.perf_counter()
-    folder = _write(home, out, name, files)
+        first = first_issue.read(con, home, chosen)
+        if first is not None:
+            first_issue.show(con, first)
+        report = content.fill(con, publication, chosen, "viewer" if copy == "viewer" else "office", first)
+        seconds["queries"] = time.perf_counter() - began - seconds["change"]
+        name = f"{chosen}-viewer" if copy == "viewer" else str(chosen)
+        files = _render(report, f"muster-{name}", seconds)
+        began = time.perf_counter()
+        # Only a week that is over has a report that others rest on; before, each is a look ahead.
+        kept = first_issue.keep(con, home, publication, chosen) if first is None and report.is_over else None
+    try:
+        folder = _write(home, out, name, files)
+    except BaseException:
+        if kept is not None:
+            kept.unlink(missing_ok=True)
+        raise
     seconds["write"] = time.perf_counter() - began
     return Issued(report, folder, tuple(folder / file for file in files), seconds)
 
@@ -160,7 +172,7 @@ def _render(report: Report, name: str, seconds: dict[str, float]) -> dict[str, b
     for table in report.tables:
         text = io.StringIO()
         print_rows([column.name for column in table.columns], table.rows, "csv", stream=text)
-        files[f"csv/{table.query}.csv"] = text.getvalue().encode()
+        files[f"csv/{table.name}.csv"] = text.getvalue().encode()
     return files
 
 

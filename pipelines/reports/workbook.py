@@ -51,7 +51,7 @@ def render(report: Report) -> bytes:
     _about(book.add_worksheet("About"), report, bold, alarm)
     for table in report.tables:
         # The invented ratings are named in the header of every printed sheet, beside the banner in its first row.
-        sheet = book.add_worksheet(table.query.removeprefix("week_")[:31])
+        sheet = book.add_worksheet(table.name.removeprefix("week_")[:31])
         sheet.set_landscape()
         sheet.fit_to_pages(1, 0)
         sheet.set_header(f"&C{report.banner}" if report.banner else f"&C{report.title}")
@@ -70,7 +70,7 @@ def _about(sheet: Any, report: Report, bold: Any, alarm: Any) -> None:
     lines += [(), *((sentence,) for sentence in report.sentences), (), ("What to bear in mind",)]
     lines += [(caveat,) for caveat in report.caveats]
     lines += [(), ("Sheet", "Query", "Title")]
-    lines += [(t.query.removeprefix("week_"), f"sql/queries/{t.query}.sql", t.title) for t in report.tables]
+    lines += [(t.name.removeprefix("week_"), f"sql/queries/{t.query}.sql", t.title) for t in report.tables]
     for number, line in enumerate(lines):
         for place, cell in enumerate(line):
             style = bold if number == 0 else alarm if cell == report.banner else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,6 +20,7 @@ from pipelines.reference import naive_utc
 from pipelines.settings import Home, load_settings
 
 AS_OF = datetime(2026, 11, 18, 12, tzinfo=UTC)
+EARLIER = datetime(2026, 11, 10, 12, tzinfo=UTC)
 TRIPS = 250
 RECEIVED = ("2026-10-01", "2026-10-24", "2026-10-31", "2026-11-07", "2026-11-14")
 """When the first, second … file of a feed came, at noon UTC."""
@@ -70,6 +72,15 @@ def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
     built_at = datetime(2026, 11, 18, 13)
     build(home, AS_OF, lambda con: publish.publish(home, con, "report", built_at))
     yield home
+
+
+@pytest.fixture(scope="session")
+def earlier(office: Home, tmp_path_factory: pytest.TempPathFactory) -> Home:
+    """The same office as it was published on the first Tuesday after week 45, before the last files came."""
+    home = Home(tmp_path_factory.mktemp("earlier") / "home")
+    shutil.copytree(office.root, home.root, symlinks=True, ignore=shutil.ignore_patterns("reports", "published"))
+    build(home, EARLIER, lambda con: publish.publish(home, con, "earlier", datetime(2026, 11, 10, 13)))
+    return home
 
 
 @pytest.fixture
