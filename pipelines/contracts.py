@@ -8,11 +8,14 @@ Nothing is sniffed: encoding, delimiter, date format and time zone are declared.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import re
 import zoneinfo
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, Literal
 
 import yaml
@@ -20,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipelines.errors import MusterError
 from pipelines.feeds.registry import FORMATS
-from pipelines.settings import SQL, Home, Settings, describe_validation, load_yaml
+from pipelines.settings import SQL, Home, Settings, compose_yaml, describe_validation, load_yaml
 
 SHIPPED = SQL / "land"
 PARSER_VERSION = 1
@@ -369,7 +372,7 @@ def _build(path: Path, document: dict[str, Any]) -> Contract:
         raise MusterError(describe_validation(path, error)) from error
 
 
-def _inherit(path: Path, document: dict[str, Any], canonical: dict[str, Contract]) -> dict[str, Any]:
+def _inherit(path: Path, document: dict[str, Any], canonical: Mapping[str, Contract]) -> dict[str, Any]:
     """A home's contract completed from the shipped contract of the table that it fills."""
     table = document.get("table", document.get("feed"))
     base = canonical.get(str(table))
@@ -395,7 +398,7 @@ def _inherit(path: Path, document: dict[str, Any], canonical: dict[str, Contract
     return {**inherited_keys, **document, "table": table, "columns": columns}
 
 
-def _load_folder(folder: Path, canonical: dict[str, Contract]) -> dict[str, tuple[Path, Contract]]:
+def _load_folder(folder: Path, canonical: Mapping[str, Contract]) -> dict[str, tuple[Path, Contract]]:
     found: dict[str, tuple[Path, Contract]] = {}
     for path in sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]):
         document = _inherit(path, _read_document(path), canonical)
@@ -408,12 +411,12 @@ def _load_folder(folder: Path, canonical: dict[str, Contract]) -> dict[str, tupl
 
 def _line_of(path: Path, key: str) -> int:
     """The line, from 1, on which a document names one of its outermost keys."""
-    tree = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    tree = compose_yaml(path)
     pairs = tree.value if isinstance(tree, yaml.MappingNode) else []
     return next((name.start_mark.line + 1 for name, _ in pairs if name.value == key), 1)
 
 
-def _check_tables(own: dict[str, tuple[Path, Contract]], canonical: dict[str, Contract]) -> None:
+def _check_tables(own: dict[str, tuple[Path, Contract]], canonical: Mapping[str, Contract]) -> None:
     """Refuse a table that nothing reads: one neither shipped nor named as its own feed by a contract of the home."""
     known = {contract.table for contract in canonical.values()}
     for path, contract in own.values():
@@ -425,9 +428,10 @@ def _check_tables(own: dict[str, tuple[Path, Contract]], canonical: dict[str, Co
         )
 
 
-def shipped_contracts() -> dict[str, Contract]:
+@functools.cache
+def shipped_contracts() -> Mapping[str, Contract]:
     """The contracts of the project, by feed; each also defines the table of its name."""
-    return {feed: contract for feed, (_, contract) in _load_folder(SHIPPED, {}).items()}
+    return MappingProxyType({feed: contract for feed, (_, contract) in _load_folder(SHIPPED, {}).items()})
 
 
 def table_contracts(contracts: dict[str, Contract]) -> dict[str, Contract]:

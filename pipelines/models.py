@@ -19,11 +19,10 @@ from pathlib import Path
 from typing import Any, Literal
 
 import duckdb
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.errors import MusterError
-from pipelines.settings import PROJECT, SQL, describe_validation
+from pipelines.settings import PROJECT, SQL, describe_validation, load_yaml
 
 LAYERS = ("stage", "core", "mart")
 """Schemas made by models, in the order in which they are built."""
@@ -107,16 +106,6 @@ class ModelResult:
     rows: int
 
 
-def load_fast_yaml(path: Path) -> Any:
-    """Read a YAML file of the project with the compiled loader; errors as settings.load_yaml words them."""
-    try:
-        return yaml.load(path.read_bytes(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-    except (OSError, yaml.YAMLError):
-        from pipelines.settings import load_yaml
-
-        return load_yaml(path)
-
-
 def _shown(path: Path) -> str:
     return str(path.relative_to(PROJECT)) if path.is_relative_to(PROJECT) else str(path)
 
@@ -126,7 +115,7 @@ def fields(root: Path = SQL) -> dict[str, ColumnField]:
     path = root / "fields.yml"
     if not path.exists():
         return {}
-    document = load_fast_yaml(path) or {}
+    document = load_yaml(path) or {}
     found = {}
     for name, entry in document.items():
         try:
@@ -144,7 +133,7 @@ def _twin(path: Path, *, required: bool) -> Twin:
     if not twin.exists():
         raise MusterError(f"{_shown(path)} has no twin; describe the table in {_shown(twin)}.")
     try:
-        return Twin(**(load_fast_yaml(twin) or {}))
+        return Twin(**(load_yaml(twin) or {}))
     except ValidationError as error:
         raise MusterError(describe_validation(twin, error)) from error
     except TypeError as error:

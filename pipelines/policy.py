@@ -19,7 +19,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.errors import MusterError
-from pipelines.settings import REFERENCE, Home, Settings, load_yaml
+from pipelines.settings import REFERENCE, Home, Settings, compose_yaml, load_yaml
 
 PRESETS = REFERENCE / "policies"
 
@@ -144,7 +144,7 @@ def policy_path(home: Home, settings: Settings) -> Path:
 def load_policy(path: Path) -> Policy:
     """Read and validate one policy; raises MusterError with file, line and what is wrong in one sentence."""
     document = load_yaml(path)
-    tree = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
+    tree = compose_yaml(path)
     _refuse_repeated_keys(path, tree)
     if not isinstance(document, dict):
         raise MusterError(f"{path} line 1: a policy begins with 'policy: NAME' and holds a list of 'rules'.")
