@@ -38,6 +38,8 @@ def main() -> None:
             st.Page("views/now.py", title="Now", default=True),
             st.Page("views/incident.py", title="Incident"),
             st.Page("views/weekly.py", title="Weekly"),
+            st.Page("views/unregistered.py", title="Unregistered trips"),
+            st.Page("views/compliance.py", title="Compliance"),
             st.Page("views/ratings.py", title="Ratings"),
             st.Page("views/person.py", title="Person"),
             st.Page("views/sql.py", title="SQL"),

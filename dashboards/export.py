@@ -70,3 +70,8 @@ def offer(
     made, content = st.session_state.get(f"{key}-file", (None, b""))
     if made == wanted:
         st.download_button(f"Download {file_name}", content, file_name, "text/csv", key=f"{key}-get", on_click="ignore")
+
+
+def download(content: bytes, file_name: str, mime: str, key: str) -> None:
+    """The button for one file whose making is in the access log already."""
+    st.download_button(f"Download {file_name}", content, file_name, mime, key=key, on_click="ignore")

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import email.message
+import email.policy
 import re
 import string
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -117,16 +120,12 @@ def _with_newer_decisions(
     home: Home, columns: list[str], rows: list[tuple[Any, ...]], with_names: bool
 ) -> list[tuple[Any, ...]]:
     """The rows with decisions that were made since the publication."""
-    newest: dict[str, dict[str, Any]] = {}
-    for entry in decisions.read(home):
-        known = newest.setdefault(entry["audit_id"], {})
-        if entry["decision"] != decisions.NOTE:
-            known["decision"] = entry["decision"]
-        known["decided_at"] = entry["decided_at"]
+    newest = {}
+    for (audit_id,), one in decisions.newest(decisions.read(home), "audit_id").items():
+        told = {"decision": one["decision"], "decided_at": one["decided_at"]}
         if with_names:
-            known["decided_by"] = entry["decided_by"]
-            if entry["note"]:
-                known["decision_note"] = entry["note"]
+            told |= {"decided_by": one["decided_by"], "decision_note": one["note"]}
+        newest[audit_id] = {name: value for name, value in told.items() if value is not None}
     key = columns.index("audit_id")
     return [
         tuple(newest.get(row[key], {}).get(name, value) for name, value in zip(columns, row, strict=True))
@@ -159,25 +158,34 @@ def find(con: duckdb.DuckDBPyConnection, audit_id: str) -> dict[str, Any]:
     return dict(zip(columns, row, strict=True))
 
 
-def decide(home: Home, audit_id: str, decision: str | None, note: str | None, user: str | None = None) -> str:
-    """Keep a decision on a finding; returns what was kept, in a sentence. Raises MusterError, UsageError."""
+def decide(
+    home: Home, audit_ids: str | Sequence[str], decision: str | None, note: str | None, user: str | None = None
+) -> str:
+    """Keep a decision on one finding or on several at once; returns what was kept, in a sentence.
+
+    Where one of the ids is none, nothing is kept. Raises MusterError, UsageError.
+    """
+    ids = [audit_ids] if isinstance(audit_ids, str) else list(dict.fromkeys(audit_ids))
     con = open_role(home, "analyst")
     try:
         _require_audit(con, home)
-        row = find(con, audit_id)
+        rows = [find(con, audit_id) for audit_id in ids]
     finally:
         con.close()
-    about = {field.name: row[field.name] for field in dataclasses.fields(decisions.Finding)}
-    decisions.record(home, decisions.Finding(**about), decision, note, user)
-    kept = f"is {decision}" if decision else "has a note"
-    return f"Finding {audit_id} {kept}; the next 'muster run' puts it into the tables."
+    names = [field.name for field in dataclasses.fields(decisions.Finding)]
+    findings = [decisions.Finding(**{name: row[name] for name in names}) for row in rows]
+    decisions.record(home, findings, decision, note, user)
+    what, one = (f"Finding {ids[0]}", True) if len(ids) == 1 else (f"{len(ids):,} findings", False)
+    kept = f"{'is' if one else 'are'} {decision}" if decision else f"{'has' if one else 'have'} a note"
+    return f"{what} {kept}; the next 'muster run' puts it into the tables."
 
 
-def draft(home: Home, role: str, audit_id: str, template: Path | None = None) -> str:
+def draft(home: Home, role: str, audit_id: str, template: Path | None = None, user: str | None = None) -> str:
     """A letter about a finding, as the text of an e-mail with its headers; it sends nothing.
 
     The template is the one given, else ``templates/audit_letter.txt`` of the home, else the shipped one. The look at
-    the name is written to the access log first. Raises MusterError, UsageError.
+    the name is written to the access log first, as that of ``user`` (default: the account of this process). Raises
+    MusterError, UsageError.
     """
     if role not in NAME_ROLES:
         raise UsageError(
@@ -205,7 +213,8 @@ def draft(home: Home, role: str, audit_id: str, template: Path | None = None) ->
             f"No e-mail address is known to the role '{role}' for the traveller of {audit_id}; "
             "the duty file holds only people in place, --role steward knows all."
         )
-    access_log.record_look(home, "audit draft", role, current(home).name, {"audit_id": audit_id}, [row["traveller_id"]])
+    asked = {"audit_id": audit_id}
+    access_log.record_look(home, "audit draft", role, current(home).name, asked, [row["traveller_id"]], user)
     values = {
         "audit_id": audit_id,
         "country": (country and country[0]) or row["country_code"] or "an unknown place",
@@ -221,6 +230,19 @@ def draft(home: Home, role: str, audit_id: str, template: Path | None = None) ->
     # A line end in a name or a reason would end a header of the e-mail.
     values = {key: re.sub(r"\s+", " ", str(value)) for key, value in values.items()}
     return f"To: {values['email']}\n{_fill(text, path, values)}"
+
+
+def as_message(letter: str) -> bytes:
+    """A letter of :func:`draft` as a file that a mail program opens as a draft; it sends nothing."""
+    head, _, body = letter.partition("\n\n")
+    message = email.message.EmailMessage(policy=email.policy.SMTP)
+    for line in head.splitlines():
+        name, colon, value = line.partition(":")
+        if colon and name.isascii() and name.replace("-", "").isalnum() and name not in message:
+            message[name] = value.strip()
+    message["X-Unsent"] = "1"
+    message.set_content(body, cte="quoted-printable")
+    return message.as_bytes()
 
 
 def _template(home: Home, given: Path | None) -> tuple[str, Path]:

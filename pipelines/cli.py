@@ -301,6 +301,21 @@ def try_policy(
     policies.what_if(_home(home), file, output_format)
 
 
+@policy_app.command("decide")
+def decide_requirement(
+    trip: Annotated[str, typer.Argument(metavar="TRIP", help="a trip_id, as the table policy_check has it")],
+    requirement: Annotated[str, typer.Argument(metavar="REQUIREMENT", help="what is asked, such as register")],
+    decision: Annotated[str | None, typer.Option("--as", help="accepted, followed_up, waived or wrong")] = None,
+    note: Annotated[str | None, typer.Option("--note", metavar="TEXT", help="why, for whoever reads it later")] = None,
+    home: HomeOption = None,
+    verbose: VerboseOption = False,
+) -> None:
+    """Decide on what a trip lacks, or write a note to it; kept through every run, following the trip."""
+    from pipelines.commands import policies
+
+    policies.decide(_home(home), trip, requirement, decision, note)
+
+
 audit_app = typer.Typer(help="List trips nobody registered; decide; draft letters.")
 app.add_typer(audit_app, name="audit")
 

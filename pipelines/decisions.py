@@ -1,8 +1,9 @@
-"""What people decide on findings of the audit: kept beside the data, so that it survives every rebuild (A4).
+"""What people decide on findings of audit and policy: kept beside the data, so that it survives every rebuild (A4).
 
-``decisions/audit.jsonl`` of a home holds one JSON object a line, appended and never changed. A line carries, besides
-the finding's id, what it was about (traveller by pseudonym, country, days, bookings and reports), so that the decision
-still finds its trip when the id is gone. The newest decision of a finding counts, and its newest note.
+``decisions/audit.jsonl`` and ``decisions/policy.jsonl`` of a home hold one JSON object a line, appended and never
+changed. A line carries, besides the finding's id, what it was about (traveller by pseudonym, days, and of an audit's
+finding country, bookings and reports), so that the decision still finds its trip when the id is gone. The newest
+decision of a finding counts, and its newest note.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,20 +23,30 @@ if TYPE_CHECKING:
     import duckdb
 
 DECISIONS = ("confirmed", "dismissed")
+POLICY_DECISIONS = ("accepted", "followed_up", "waived", "wrong")
+"""Of a requirement that a trip does not meet: taken as it is by somebody who may, the traveller was spoken to, excused
+from it, or the finding is wrong."""
 NOTE = "note"
 MOST_NOTE_LETTERS = 2_000
 
+_DECIDED = {"decision": "varchar", "note": "varchar", "decided_at": "timestamp", "decided_by": "varchar"}
 _COLUMNS = {
     "audit_id": "varchar",
-    "decision": "varchar",
-    "note": "varchar",
-    "decided_at": "timestamp",
-    "decided_by": "varchar",
+    **_DECIDED,
     "traveller_id": "varchar",
     "country_code": "varchar",
     "starts_date": "date",
     "ends_date": "date",
     "observed_refs": "varchar[]",
+}
+_POLICY_COLUMNS = {
+    "trip_id": "varchar",
+    "requirement": "varchar",
+    **_DECIDED,
+    "traveller_id": "varchar",
+    "departs_date": "date",
+    "rule_id": "varchar",
+    "status": "varchar",
 }
 
 
@@ -50,34 +62,61 @@ class Finding:
     observed_refs: list[str]
 
 
+@dataclasses.dataclass(frozen=True)
+class PolicyFinding:
+    """What a decision on a requirement is about, as it was published when somebody decided."""
+
+    trip_id: str
+    requirement: str
+    traveller_id: str
+    departs_date: datetime.date | None
+    rule_id: str | None
+    status: str
+
+
 def decisions_path(home: Home) -> Path:
-    """Where the decisions of a home are kept."""
-    return home.root / "decisions" / "audit.jsonl"
+    """Where the decisions of a home on findings of the audit are kept."""
+    return home.decisions / "audit.jsonl"
 
 
-def record(home: Home, finding: Finding, decision: str | None, note: str | None, user: str | None = None) -> None:
-    """Append a decision (``confirmed`` or ``dismissed``), a note, or both, and make sure that it is on disk.
+def policy_path(home: Home) -> Path:
+    """Where the decisions of a home on requirements of the policy are kept."""
+    return home.decisions / "policy.jsonl"
 
-    ``user`` is who decided (default: the account of this process). Raises UsageError for a decision that does not
-    exist or where there is nothing to record, and MusterError where the line cannot be written.
+
+def record(
+    home: Home,
+    findings: Sequence[Finding] | Sequence[PolicyFinding],
+    decision: str | None,
+    note: str | None,
+    user: str | None = None,
+) -> None:
+    """Append a decision, a note, or both on each finding, in one write, and make sure that it is on disk.
+
+    The decisions are DECISIONS for findings of the audit and POLICY_DECISIONS for those of the policy. ``user`` is who
+    decided (default: the account of this process). Raises UsageError for a decision that does not exist or where there
+    is nothing to record, and MusterError where the lines cannot be written.
     """
-    if decision is not None and decision not in DECISIONS:
-        raise UsageError(f"There is no decision '{decision}'; choose one of {', '.join(DECISIONS)}.")
+    is_policy = bool(findings) and isinstance(findings[0], PolicyFinding)
+    known = POLICY_DECISIONS if is_policy else DECISIONS
+    if decision is not None and decision not in known:
+        raise UsageError(f"There is no decision '{decision}'; choose one of {', '.join(known)}.")
     text = (note or "").strip()
     if decision is None and not text:
         raise UsageError("There is nothing to record; give --as, --note or both.")
+    if not findings:
+        raise UsageError("There is no finding to decide on; name one.")
     if len(text) > MOST_NOTE_LETTERS:
         raise UsageError(f"The note has {len(text):,} letters; at most {MOST_NOTE_LETTERS:,} are kept.")
-    entry = {
-        **dataclasses.asdict(finding),
+    decided = {
         "decision": decision or NOTE,
         "note": text or None,
         "decided_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="milliseconds"),
         "decided_by": user or journal.account(),
     }
-    path = decisions_path(home)
+    path = policy_path(home) if is_policy else decisions_path(home)
     try:
-        journal.append(path, entry)
+        journal.append(path, *({**dataclasses.asdict(finding), **decided} for finding in findings))
     except OSError as error:
         raise MusterError(
             f"The decision cannot be kept in {path} ({error.strerror}); mend it and decide again."
@@ -85,8 +124,34 @@ def record(home: Home, finding: Finding, decision: str | None, note: str | None,
 
 
 def read(home: Home) -> list[dict[str, Any]]:
-    """Every decision of a home, oldest first, instants naive UTC; MusterError names a line that is wrong."""
-    path = decisions_path(home)
+    """Every decision on the audit, oldest first, instants naive UTC; MusterError names a line that is wrong."""
+    return _read(decisions_path(home), _COLUMNS)
+
+
+def read_policy(home: Home) -> list[dict[str, Any]]:
+    """Every decision on requirements, oldest first, instants naive UTC; MusterError names a line that is wrong."""
+    return _read(policy_path(home), _POLICY_COLUMNS)
+
+
+def newest(entries: Sequence[dict[str, Any]], *key: str) -> dict[tuple[Any, ...], dict[str, Any]]:
+    """What counts of each finding: its newest decision with who and when, and its newest note.
+
+    A finding with notes alone has no decision, and who and when of the newest note.
+    """
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for entry in entries:
+        blank = {"decision": None, "decided_at": None, "decided_by": None, "note": None}
+        known = found.setdefault(tuple(entry[name] for name in key), blank)
+        if entry["note"]:
+            known["note"] = entry["note"]
+        if entry["decision"] != NOTE:
+            known["decision"] = entry["decision"]
+        if entry["decision"] != NOTE or known["decision"] is None:
+            known["decided_at"], known["decided_by"] = entry["decided_at"], entry["decided_by"]
+    return found
+
+
+def _read(path: Path, columns: dict[str, str]) -> list[dict[str, Any]]:
     try:
         text = path.read_text(encoding="utf-8") if path.exists() else ""
     except (OSError, UnicodeDecodeError) as error:
@@ -98,20 +163,34 @@ def read(home: Home) -> list[dict[str, Any]]:
         try:
             entry = json.loads(line)
             decided_at = datetime.datetime.fromisoformat(entry["decided_at"]).astimezone(datetime.UTC)
-            found.append({name: entry.get(name) for name in _COLUMNS} | {"decided_at": decided_at.replace(tzinfo=None)})
+            found.append({name: entry.get(name) for name in columns} | {"decided_at": decided_at.replace(tzinfo=None)})
         except (ValueError, KeyError, TypeError, AttributeError):
             raise MusterError(f"Line {number} of {path} is no decision; mend or remove the line.") from None
     return found
 
 
 def load(con: duckdb.DuckDBPyConnection, home: Home, known_at: datetime.datetime) -> None:
-    """Make ``reference.decision`` of what was decided by ``known_at`` (naive UTC), numbered in order."""
-    columns = ", ".join(f"{name} {kind}" for name, kind in _COLUMNS.items())
-    con.execute(f"create or replace table reference.decision (decision_number bigint, {columns})")
+    """Make ``reference.decision`` and ``reference.policy_decision`` of what was decided by ``known_at`` (naive UTC).
+
+    Each is numbered in the order of deciding.
+    """
+    _load(con, "reference.decision", _COLUMNS, read(home), known_at)
+    _load(con, "reference.policy_decision", _POLICY_COLUMNS, read_policy(home), known_at)
+
+
+def _load(
+    con: duckdb.DuckDBPyConnection,
+    table: str,
+    columns: dict[str, str],
+    entries: list[dict[str, Any]],
+    known_at: datetime.datetime,
+) -> None:
+    declared = ", ".join(f"{name} {kind}" for name, kind in columns.items())
+    con.execute(f"create or replace table {table} (decision_number bigint, {declared})")
     rows = [
-        [number, *(entry[name] for name in _COLUMNS)]
-        for number, entry in enumerate(read(home), start=1)
+        [number, *(entry[name] for name in columns)]
+        for number, entry in enumerate(entries, start=1)
         if entry["decided_at"] <= known_at
     ]
     if rows:
-        con.executemany(f"insert into reference.decision values ({', '.join('?' * (len(_COLUMNS) + 1))})", rows)
+        con.executemany(f"insert into {table} values ({', '.join('?' * (len(columns) + 1))})", rows)

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Any
 
 
-def append(path: Path, entry: Mapping[str, Any]) -> None:
-    """Append one object as a line and make sure that it is on disk; raises OSError where that fails.
+def append(path: Path, *entries: Mapping[str, Any]) -> None:
+    """Append each object as a line, all in one write, and make sure that they are on disk; raises OSError if not.
 
     The file is for its owner alone. A line that a crash cut off is closed first, so that it spoils itself alone.
     """
@@ -22,7 +22,8 @@ def append(path: Path, entry: Mapping[str, Any]) -> None:
         fcntl.flock(descriptor, fcntl.LOCK_EX)
         size = os.fstat(descriptor).st_size
         opening = b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
-        pending = opening + json.dumps(entry, ensure_ascii=False, default=str).encode() + b"\n"
+        lines = [json.dumps(entry, ensure_ascii=False, default=str).encode() + b"\n" for entry in entries]
+        pending = opening + b"".join(lines)
         while pending:
             pending = pending[os.write(descriptor, pending) :]
         os.fsync(descriptor)

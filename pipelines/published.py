@@ -60,13 +60,19 @@ def role_file(home: Home, role: str) -> Path:
 
 
 def open_role(home: Home, role: str) -> duckdb.DuckDBPyConnection:
-    """A read-only connection to the current file of a role, its session in UTC."""
+    """A read-only connection to the current file of a role, its session in UTC.
+
+    The file is attached to a database in memory, because one that this process has open already, as the dashboard has,
+    would come with the settings that were locked there.
+    """
     import duckdb
 
     path = role_file(home, role)
+    con = duckdb.connect()
     try:
-        con = duckdb.connect(str(path), read_only=True)
+        con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as published (read_only); use published")
     except duckdb.Error as error:
+        con.close()
         raise MusterError(
             f"{path} cannot be opened ({_first_line(error)}); close other programs that write to it, or publish again."
         ) from error

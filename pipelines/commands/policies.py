@@ -1,4 +1,4 @@
-"""``muster policy``: why a trip has its results, and what another policy would find."""
+"""``muster policy``: why a trip has its results, what was decided on them, what another policy would find."""
 
 from __future__ import annotations
 
@@ -68,6 +68,13 @@ def what_if(home: Home, file: str, output_format: str) -> None:
     ]
     columns = ("requirement", "obligation", "status", "before", "after", "change", "appearing", "vanishing")
     print_rows(columns, rows, output_format, notes=notes)
+
+
+def decide(home: Home, trip_id: str, requirement: str, decision: str | None, note: str | None) -> None:
+    """Keep a decision and say so."""
+    from pipelines import compliance
+
+    print(compliance.decide(home.require(), [(trip_id, requirement)], decision, note))
 
 
 def _require_format(output_format: str) -> None:

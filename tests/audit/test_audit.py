@@ -214,5 +214,5 @@ def test_a_decision_after_a_crash_begins_a_line_of_its_own(tmp_path: Path) -> No
     path.parent.mkdir(exist_ok=True)
     path.write_text('{"audit_id": "a_1", "dec')
     about = decisions.Finding("a_2", "t_1", "NG", None, None, [])
-    decisions.record(home, about, "confirmed", None, user="dora")
+    decisions.record(home, [about], "confirmed", None, user="dora")
     assert [entry["audit_id"] for entry in decisions.read(home)] == ["a_2"]

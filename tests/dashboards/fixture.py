@@ -15,6 +15,7 @@ from typing import Any
 import duckdb
 
 from pipelines.settings import SQL
+from tests.dashboards import fixture_queues
 
 AS_OF = datetime(2026, 11, 12, 9, 0)
 
@@ -419,9 +420,11 @@ def _template(as_of: datetime, empty: bool) -> bytes:
         path = Path(scratch) / "steward.duckdb"
         with duckdb.connect(str(path)) as con:
             con.execute(SCHEMA)
+            con.execute(fixture_queues.SCHEMA)
             if not empty:
                 _fill_people(con, as_of)
                 _fill_from_stays(con)
+                fixture_queues.fill(con, as_of)
             _fill_alerts(con, as_of)
             _fill_weeks(con)
             _fill_ratings(con, as_of)
@@ -448,6 +451,8 @@ def write_generation(
             con.execute("insert into mart.publication values (?,?,?,?,?,?,?,?)", facts)
             if role == "analyst":
                 con.execute("delete from mart.traveller_contact")
+                for table in ("trip_audit", "policy_decision"):
+                    con.execute(f"update mart.{table} set decided_by = null, decision_note = null")
             if role != "steward":
                 con.execute("delete from mart.rejected_record")
             con.execute("checkpoint")

@@ -19,6 +19,8 @@ PAGES = {
     "now": "",
     "incident": "incident",
     "weekly": "weekly",
+    "unregistered": "unregistered",
+    "compliance": "compliance",
     "ratings": "ratings",
     "person": "person?traveller={traveller}",
     "sql": "sql",

@@ -38,6 +38,8 @@ def test_now_shows_figures_map_and_lists_and_asks_nobody_else(chromium: Any, add
     [
         ("incident", "Incident", 0),
         ("weekly", "Weekly exposure", 2),
+        ("unregistered", "Unregistered trips", 1),
+        ("compliance", "Compliance", 2),
         ("ratings", "Ratings", 3),
         ("person?traveller=t_0000000000000002", "Chidi Castillo", 3),
         ("sql", "SQL", 0),
@@ -92,6 +94,24 @@ def test_an_explosion_is_accounted_for_from_the_alert_to_the_last_answer(chromiu
         page.wait_for_selector("text=/Time to account: (less|\\d)/")
         page.close()
     assert {urlparse(url).hostname for url in requests if urlparse(url).scheme not in ("data", "blob")} == {"127.0.0.1"}
+
+
+def test_ten_unregistered_trips_are_cleared_by_ten_ticks_and_a_press(chromium: Any, tmp_path: Path) -> None:
+    fixture.write_generation(tmp_path)
+    with browser.served(tmp_path) as address:
+        page = browser.open_page(chromium, f"{address}/unregistered", "390")
+        page.wait_for_selector("text=To decide: 14 of 14")
+        boxes = page.locator("[class*=st-key-m-item-audit] [data-testid=stCheckbox] label")
+        for number in range(10):
+            boxes.nth(number).click()
+        page.get_by_placeholder("Note for whoever").fill("on sabbatical")
+        page.get_by_role("button", name="Dismiss: nothing to do").click()
+        page.wait_for_selector("text=To decide: 4 of 14")
+        assert page.locator(".m-said", has_text="on sabbatical").count() == 10
+        page.reload()
+        page.wait_for_selector("text=To decide: 4 of 14")
+        page.close()
+    assert len((tmp_path / "decisions" / "audit.jsonl").read_text().splitlines()) == 10
 
 
 def test_hostile_text_is_text(chromium: Any, address: str) -> None:
