@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 from pipelines import access_log
 from pipelines.errors import UsageError
 from pipelines.published import NAME_ROLES, PublicationRow, current, open_role, publication_row
-from pipelines.settings import Home
+from pipelines.settings import Home, load_settings
 from pipelines.tables import instant_text
 
 if TYPE_CHECKING:
@@ -153,7 +153,14 @@ _STAYS = """
 
     select
         s.stay_id, s.traveller_id, s.trip_id, s.place_id, s.place_name, s.country_code,
-        s.latitude, s.longitude, s.presence, s.weight, s.is_home and r.stay_id is null as is_home,
+        s.latitude, s.longitude,
+        -- A stay without an end is overdue after its time (S7), also where that lies after the run.
+        case
+            when s.presence = 'likely' and s.ends_at is null and not s.is_home
+                and coalesce(u.since_at, s.starts_at) + to_days($open_ended_days) <= $from_at then 'overdue'
+            else s.presence
+        end as presence,
+        s.weight, s.is_home and r.stay_id is null as is_home,
         s.place_status, s.precision, s.evidence, r.risk_level, r.security_level, r.medical_level, r.worst_case_level,
         coalesce(r.has_unknown_level, true) as has_unknown_level,
         r.rating_status, r.evacuation_status,
@@ -179,16 +186,23 @@ _LEFT_OUT = (
 )
 
 
-def presence_at(at: datetime.datetime, as_of: datetime.datetime) -> tuple[str, dict[str, Any]]:
+def presence_at(home: Home, at: datetime.datetime, as_of: datetime.datetime) -> tuple[str, dict[str, Any]]:
     """The SQL, and its parameters, of who is where at an instant: one row a stay piece, home left out.
 
-    Transit, travel and overdue people are in it. At ``as_of`` it reads ``mart.current_exposure``, at any other instant
-    the stays with the ratings then in force; :func:`who` asks the same rows.
+    Transit, travel and overdue people are in it (overdue after the home's ``open_ended_days``). At ``as_of`` it reads
+    ``mart.current_exposure``, at any other instant the stays with the ratings then in force; :func:`who` asks the same.
     """
     if at == as_of:
         return _CURRENT, {}
-    bounds = {"from_at": at, "to_at": at + datetime.timedelta(microseconds=1)}
-    return f"select * from ({_STAYS}) where not is_home", bounds
+    return f"select * from ({_STAYS}) where not is_home", _bounds(home, at, at + _INSTANT)
+
+
+_INSTANT = datetime.timedelta(microseconds=1)
+"""An instant is the shortest interval: half-open bounds then mean starts_at <= at < ends_at."""
+
+
+def _bounds(home: Home, from_at: datetime.datetime, to_at: datetime.datetime) -> dict[str, Any]:
+    return {"from_at": from_at, "to_at": to_at, "open_ended_days": load_settings(home).open_ended_days}
 
 
 _DISTANCE_KM = """
@@ -210,7 +224,7 @@ def who(home: Home, role: str, question: Question) -> Answer:
     con = open_role(home, role)
     try:
         publication = publication_row(con)
-        _select(con, publication, question)
+        _select(con, home, publication, question)
         with_names = role in NAME_ROLES
         columns, rows = _rows(con, with_names)
         notes = _notes(con, publication, question)
@@ -223,15 +237,13 @@ def who(home: Home, role: str, question: Question) -> Answer:
     return Answer(columns, rows, notes, _title(publication, question))
 
 
-def _select(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question: Question) -> None:
+def _select(con: duckdb.DuckDBPyConnection, home: Home, publication: PublicationRow, question: Question) -> None:
     """Make the temporary table ``asked``: every presence that the time touches, with what each filter says of it."""
     at = question.at or publication.as_of
     if question.from_at is None and "home" not in question.include:
-        presences, parameters = presence_at(at, publication.as_of)
+        presences, parameters = presence_at(home, at, publication.as_of)
     else:
-        # An instant is the shortest interval: half-open bounds then mean starts_at <= at < ends_at.
-        to_at = question.to_at or at + datetime.timedelta(microseconds=1)
-        presences, parameters = _STAYS, {"from_at": question.from_at or at, "to_at": to_at}
+        presences, parameters = _STAYS, _bounds(home, question.from_at or at, question.to_at or at + _INSTANT)
     parameters |= {name: name in question.include for name in INCLUDABLE}
     parameters["min_level"] = question.min_level or 0
     country, distance = "true", "true"

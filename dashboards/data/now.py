@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from dashboards.data import Publication, Row, query_answer
+from dashboards.data import Publication, Row, home, query_answer
 from pipelines import who
 
 LOOK_AHEAD = timedelta(days=14)
@@ -50,7 +50,7 @@ _PEOPLE = """
 
 
 def _ask(shown: Publication, at: datetime, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-    presences, given = who.presence_at(at, shown.as_of)
+    presences, given = who.presence_at(home(), at, shown.as_of)
     return query_answer(shown, _PEOPLE.format(presences=presences), given, sql, parameters)
 
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 import datetime
 import json
 
+import duckdb
 import pytest
 
 from pipelines.access_log import broken_lines, log_path
@@ -130,3 +131,13 @@ def test_without_a_log_no_names_are_shown(published: Home) -> None:
 def test_contradictory_questions_are_wrong_use(published: Home, question: Question) -> None:
     with pytest.raises(UsageError):
         who(published, "duty", question)
+
+
+def test_a_stay_without_an_end_is_overdue_after_its_time_also_where_that_is_yet_to_come(published: Home) -> None:
+    with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
+        con.execute("update mart.stay set presence = 'likely', starts_at = '2026-11-20' where stay_id = 's3'")
+    told = {}
+    for day in ("2026-12-19", "2026-12-20"):
+        answer = who(published, "analyst", Question(at=instant(day)))
+        told[day] = dict(zip(ids(answer), column(answer, "presence"), strict=True))["t_cat"]
+    assert told == {"2026-12-19": "likely", "2026-12-20": "overdue"}
