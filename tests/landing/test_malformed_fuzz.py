@@ -125,7 +125,7 @@ def test_damaged_files_are_accounted_for_and_the_rows_beside_the_damage_load(
         assert reason and cases[name].data[start:end].startswith(raw)
     with capsys.disabled():
         print(
-            f"\nmalformed: {told['files']} damaged files, {told['loaded']} loaded, {told['failed']} failed with reasons, "
+            f"\nmalformed: {told['files']} damaged files, {told['loaded']} loaded, {told['failed']} failed; "
             f"{told['records']} records, {told['rejected']} rejected with a reason, {told['rows']} clean rows loaded"
         )
     assert told["loaded"] > FILES / 2
