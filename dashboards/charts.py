@@ -289,6 +289,48 @@ def weeks(rows: Sequence[Row], chosen: date, current: date) -> go.Figure:
     return figure
 
 
+def change(start: float, parts: Sequence[tuple[str, float]], end: float) -> go.Figure:
+    """How one week's person-days become the next's: from `start` by each cause to `end`, downwards.
+
+    More is dark, less is light, and each bar bears its figure with its sign.
+    """
+    labels = ["Last week", *(label for label, _ in parts), "This week"]
+    text = [f"{start:,.1f}", *(f"{value:+,.1f}" for _, value in parts), f"{end:,.1f}"]
+    figure = go.Figure(
+        go.Waterfall(
+            orientation="h",
+            measure=["absolute", *["relative"] * len(parts), "total"],
+            y=labels,
+            x=[start, *(value for _, value in parts), end],
+            text=text,
+            textposition="outside",
+            cliponaxis=False,
+            connector={"line": {"color": "#8A8F94", "width": 1}},
+            totals={"marker": {"color": "#1F5A7A"}},
+            increasing={"marker": {"color": "#DB641F"}},
+            decreasing={"marker": {"color": "#8FC3E8"}},
+            hovertemplate="%{y}: %{text} person-days<extra></extra>",
+        )
+    )
+    highest, at = max(start, end), start
+    for _, value in parts:
+        at += value
+        highest = max(highest, at)
+    figure.update_layout(
+        height=300,
+        margin={"l": 8, "r": 8, "t": 8, "b": 8},
+        paper_bgcolor="rgba(0,0,0,0)",
+        plot_bgcolor="#FFFFFF",
+        font={"color": "#1B2329", "size": 13},
+        showlegend=False,
+        dragmode=False,
+    )
+    figure.update_yaxes(autorange="reversed", automargin=True)
+    # Room for the figure to the right of the longest bar, also on a narrow screen.
+    figure.update_xaxes(title="person-days", gridcolor="#E4E1D7", range=[0, highest * 1.3 or 1])
+    return figure
+
+
 def bars(labels: Sequence[str], values: Sequence[float | None], title: str) -> go.Figure:
     """One bar a row in the order of the rows; labels are escaped, for Plotly reads markup in them."""
     figure = go.Figure(

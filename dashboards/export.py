@@ -72,6 +72,21 @@ def offer(
         st.download_button(f"Download {file_name}", content, file_name, "text/csv", key=f"{key}-get", on_click="ignore")
 
 
-def download(content: bytes, file_name: str, mime: str, key: str) -> None:
+def take_files(
+    shown: Publication, page: str, asked: dict[str, Any], make: Callable[[], dict[str, bytes]], count: int
+) -> dict[str, bytes]:
+    """Files that Muster renders itself, as a report, after the access log holds who took them.
+
+    Raises MusterError where it cannot be written, and what `make` raises.
+    """
+    who = data.user()
+    parameters = {**asked, "export": True, "files": count}
+    name = None if who.is_local else who.name
+    record_look(data.home(), f"dashboard {page} export", shown.role, shown.generation, parameters, (), name)
+    return make()
+
+
+def download(content: bytes, file_name: str, mime: str, key: str, title: str = "") -> None:
     """The button for one file whose making is in the access log already."""
-    st.download_button(f"Download {file_name}", content, file_name, mime, key=key, on_click="ignore")
+    label = f"{title}: {file_name}" if title else f"Download {file_name}"
+    st.download_button(label, content, file_name, mime, key=key, on_click="ignore")

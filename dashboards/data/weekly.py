@@ -6,14 +6,24 @@ Weeks begin Monday 00:00 in the office's zone (E3).
 
 from __future__ import annotations
 
-from datetime import date, datetime, timedelta
+import functools
+import io
+import threading
+import zipfile
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 
-from dashboards import words
-from dashboards.data import Publication, Row, query
+from dashboards import data, words
+from dashboards.data import Publication, Row, query, queue
+from pipelines.bridge import Week
+from pipelines.errors import MusterError
 from pipelines.instants import parse_instant
+from pipelines.settings import SQL
 
 Key = tuple[object, ...]
 WEEKS_BEFORE, WEEKS_AHEAD = 8, 4
+CAUSES = ("late", "cancelled_or_changed", "new", "ended", "re_rated")
+_MAKING = threading.Lock()
 
 
 def bounds(shown: Publication, week: date) -> tuple[datetime, datetime]:
@@ -120,3 +130,69 @@ def figures(shown: Publication, week: date, keys: tuple[str, ...] = (), country:
             key = tuple(row[name] for name in keys)
             found.setdefault(key, {"traveller_nights": 0}).update(row)
     return {key: row for key, row in found.items() if row.get("travellers")}
+
+
+@functools.cache
+def _bridge() -> str:
+    return (SQL / "queries" / "week_bridge.sql").read_text(encoding="utf-8")
+
+
+def weeks_with_causes(shown: Publication) -> list[date]:
+    """The weeks whose change is published with its causes, the latest first; none by an older version of Muster."""
+    if not queue.has_table(shown, "exposure_change_by_week"):
+        return []
+    sql = "select distinct week_start_date as week from mart.exposure_change_by_week order by week desc"
+    return [row["week"] for row in query(shown.role, shown.file, sql)]
+
+
+def causes(shown: Publication, week: date) -> list[Row]:
+    """By level: last week as known at its end, each of CAUSES, and this week as known now, in person-days (E5).
+
+    The saved query of the weekly report, so that both say the same; transit and journeys are counted.
+    """
+    return query(shown.role, shown.file, _bridge(), {"week": week})
+
+
+def report_name(shown: Publication, week: date) -> str:
+    """The name of a week's report, as its folder and files bear it."""
+    return f"{Week(week)}-viewer" if str(shown.role) == "viewer" else str(Week(week))
+
+
+def report(shown: Publication, week: date) -> dict[str, bytes]:
+    """The files of a week's report by name, its CSV files as one ZIP; made where this publication has none yet.
+
+    Raises MusterError in one sentence: for a week outside the data, while a run holds the home, where the disk refuses.
+    """
+    from pipelines.reports.week import issue
+
+    home, name = data.home(), report_name(shown, week)
+    with _MAKING:  # two sessions of this process would write to the same draft folder
+        folder = home.reports / name
+        if not _is_current(shown, folder / f"muster-{name}.html"):
+            copy = "viewer" if name.endswith("-viewer") else "office"
+            folder = issue(home, str(Week(week)), copy=copy).folder
+        try:
+            files = {path.name: path.read_bytes() for path in sorted(folder.iterdir()) if path.is_file()}
+            files[f"muster-{name}-csv.zip"] = _zipped(sorted((folder / "csv").iterdir()))
+        except OSError as error:
+            raise MusterError(
+                f"The report in {folder} cannot be read ({error.strerror}); mend it and ask again."
+            ) from error
+    return files
+
+
+def _is_current(shown: Publication, page: Path) -> bool:
+    """Whether a report was made from the publication shown: reports are made of the newest one alone."""
+    try:
+        made_at = datetime.fromtimestamp(page.stat().st_mtime, UTC).replace(tzinfo=None)
+    except OSError:
+        return False
+    return made_at > shown.built_at
+
+
+def _zipped(paths: list[Path]) -> bytes:
+    out = io.BytesIO()
+    with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as archive:
+        for path in paths:
+            archive.writestr(zipfile.ZipInfo(path.name), path.read_bytes(), zipfile.ZIP_DEFLATED)
+    return out.getvalue()

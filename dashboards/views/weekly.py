@@ -9,6 +9,7 @@ import streamlit as st
 from dashboards import charts, data, export, parts, words
 from dashboards.data import Publication, Row, weekly
 from dashboards.parts import Card
+from pipelines.errors import MusterError
 
 MEASURES = {
     "person_days": "Person-days",
@@ -21,6 +22,13 @@ NOTES = {
     "travellers": "different people",
     "trips": "different trips",
     "traveller_nights": "people times local nights",
+}
+CAUSES = {
+    "late": ("Late data", "about last week or before, come after its end"),
+    "cancelled_or_changed": ("Cancelled or changed", "trips whose plan of then no longer held"),
+    "new": ("New", "days of trips and places that began"),
+    "ended": ("Ended", "days of trips and places that were over"),
+    "re_rated": ("Re-rated", "days in places whose level changed; over all levels nothing"),
 }
 NOTHING: Row = {"person_days": 0.0, "travellers": 0, "trips": 0, "traveller_nights": 0}
 
@@ -119,6 +127,85 @@ def show_destinations(shown: Publication, week: date) -> None:
     parts.table(f"Exposure in {words.country_name(country)}", ["Place", *columns], body)
 
 
+def show_causes(shown: Publication, week: date, current: date) -> None:
+    """Why the week differs from the one before: the published causes, as a chart over all levels and by level."""
+    st.subheader("Why it changed")
+    held = weekly.weeks_with_causes(shown)
+    if week not in held:
+        if not held:
+            text = "This publication holds no causes; the next 'muster run' that ends with a completed week makes them."
+            parts.notice("info", "Nothing is known of the causes.", text)
+            return
+        text = "Those of another week are in its report, below."
+        parts.notice("info", f"The causes are published for {week_name(held[0], current)}.", text)
+
+        def choose() -> None:
+            st.session_state["week"] = held[0]
+
+        st.button("Show that week", key="causes-week", on_click=choose)
+        return
+    rows = weekly.causes(shown, week)
+    last, this = (sum(row[name] or 0 for row in rows) for name in ("last_week_as_known_then", "person_days"))
+    changes = [(title, sum(row[name] or 0 for row in rows)) for name, (title, _) in CAUSES.items()]
+    told = "; ".join(f"{title.lower()}: {note}" for title, note in CAUSES.values())
+    st.html(
+        f'<p class="m-facts">From the week before, as it was known when it ended ({last:,.1f} person-days), to this '
+        f"one, as it is known now ({this:,.1f}). Journeys and transit are counted here. {words.safe(told, 600)}.</p>"
+    )
+    st.plotly_chart(charts.change(last, changes, this), config=charts.CHART_CONFIG, key="causes")
+    columns = ["Level", "Week before", *(title for title, _ in CAUSES.values()), "This week"]
+    body = [
+        [
+            words.badge(row["risk_level"]),
+            f"{row['last_week_as_known_then']:,.1f}",
+            *(f"{round(row[name] or 0, 1) + 0.0:+,.1f}" for name in CAUSES),
+            f"{row['person_days']:,.1f}",
+        ]
+        for row in rows
+    ]
+    parts.table("Causes of the change by level", columns, body)
+
+
+REPORT_FILES = {
+    ".html": ("Page to read", "text/html"),
+    ".pdf": ("To print", "application/pdf"),
+    ".xlsx": ("Workbook", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
+    ".eml": ("E-mail draft", "message/rfc822"),
+    ".zip": ("CSV files", "application/zip"),
+}
+
+
+def offer_report(shown: Publication, week: date) -> None:
+    """The week's report in every format, made when asked for."""
+    st.subheader("The report of this week")
+    name = weekly.report_name(shown, week)
+    if weekly.bounds(shown, week)[0] > shown.as_of:
+        begins = words.moment(weekly.bounds(shown, week)[0], shown.zone, shown.as_of)
+        parts.notice("info", "This week has not begun.", f"Its report can be made from {begins} on, after a run.")
+        return
+    st.html(
+        '<p class="m-facts">Muster sends nothing: the e-mail opens as a draft in a mail program, PDF and workbook '
+        "attached. A week whose causes are not kept yet may take minutes.</p>"
+    )
+    if st.button(f"Make the report of {name} (logged)", key="report-make"):
+        try:
+            with st.spinner("Making the report …"):
+                files = export.take_files(
+                    shown, "weekly", {"report": name}, lambda: weekly.report(shown, week), len(REPORT_FILES)
+                )
+            st.session_state["report-files"] = (shown.generation, shown.role, name, files)
+        except MusterError as problem:
+            parts.notice("alarm", "No report was made.", str(problem))
+    *of, files = st.session_state.get("report-files", (None, None, None, {}))
+    if of != [shown.generation, shown.role, name]:
+        return
+    with st.container(horizontal=True):
+        for suffix, (title, mime) in REPORT_FILES.items():
+            file_name = next((one for one in files if one.endswith(suffix)), None)
+            if file_name is not None:
+                export.download(files[file_name], file_name, mime, f"report{suffix}", title)
+
+
 def offer_file(shown: Publication, week: date) -> None:
     """The week by place and level as a file; it names nobody."""
     keys = ("country", "place_id", "place_name", "risk_level")
@@ -161,8 +248,10 @@ def show() -> None:
     st.html(
         f'<div class="m-legend">{legend}<span class="m-dim">Person-days by week, by the Monday it begins.</span></div>'
     )
+    show_causes(shown, week, current)
     show_levels(shown, week)
     show_destinations(shown, week)
+    offer_report(shown, week)
     offer_file(shown, week)
 
 

@@ -8,7 +8,9 @@ from urllib.parse import urlparse
 
 import pytest
 
+from pipelines.settings import Home
 from tests.dashboards import browser, fixture
+from tests.dashboards.test_weekly import write_report
 
 pytestmark = pytest.mark.browser
 
@@ -112,6 +114,20 @@ def test_ten_unregistered_trips_are_cleared_by_ten_ticks_and_a_press(chromium: A
         page.wait_for_selector("text=To decide: 4 of 14")
         page.close()
     assert len((tmp_path / "decisions" / "audit.jsonl").read_text().splitlines()) == 10
+
+
+def test_last_weeks_report_is_taken_as_an_e_mail_draft(chromium: Any, tmp_path: Path) -> None:
+    fixture.write_generation(tmp_path)
+    write_report(Home(tmp_path), "2026-W45")
+    with browser.served(tmp_path) as address:
+        page = browser.open_page(chromium, f"{address}/weekly", "1280")
+        page.get_by_role("button", name="Show that week").click()
+        page.get_by_role("button", name="Make the report of 2026-W45").click()
+        for suffix in ("eml", "html"):
+            with page.expect_download() as download:
+                page.get_by_role("button", name=f"muster-2026-W45.{suffix}").click()
+            assert Path(download.value.path()).read_text() == f"{suffix} of 2026-W45"
+        page.close()
 
 
 def test_hostile_text_is_text(chromium: Any, address: str) -> None:

@@ -4,17 +4,22 @@ from __future__ import annotations
 
 import csv
 import io
+import zipfile
 from datetime import date, timedelta
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
 
 from dashboards import data
 from dashboards.data import weekly
+from pipelines.errors import MusterError, UsageError
+from pipelines.reports import week as report_week
+from pipelines.settings import Home
 from tests.dashboards import fixture
 from tests.dashboards.conftest import use
-from tests.dashboards.test_pages import run, text
+from tests.dashboards.test_pages import looks, run, text
 
 WEEK = date(2026, 11, 9)
 
@@ -91,3 +96,97 @@ def test_a_publication_without_exposure(tmp_path: Path, monkeypatch: pytest.Monk
     fixture.write_generation(tmp_path, empty=True)
     use(tmp_path, monkeypatch)
     assert "No exposure is known." in text(run("views/weekly.py"))
+
+
+LAST = WEEK - timedelta(weeks=1)
+
+
+def test_the_causes_of_a_change_sum_to_it_at_each_level(at_home: Path) -> None:
+    shown = data.publication()
+    assert weekly.weeks_with_causes(shown) == [LAST]
+    rows = weekly.causes(shown, LAST)
+    assert [row["risk_level"] for row in rows] == [5, 4, None]
+    for row in rows:
+        difference = sum(row[name] for name in weekly.CAUSES)
+        assert row["person_days"] - row["last_week_as_known_then"] == pytest.approx(difference)
+
+
+def test_the_page_tells_why_a_week_changed_or_which_week_it_knows(at_home: Path) -> None:
+    app = run("views/weekly.py")
+    assert "The causes are published for 2026-W45" in text(app)
+    app.button(key="causes-week").click().run()
+    assert not app.exception and app.selectbox(key="week").value == LAST
+    body = text(app)
+    assert "as it was known when it ended" in body and "Cancelled or changed" in body
+    assert "<div>+3.0</div>" in body and "<div>-1.0</div>" in body and "<div>+0.0</div>" in body
+
+
+def test_a_publication_without_causes_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fixture.write_generation(tmp_path)
+    with duckdb.connect(str(folder / "duty.duckdb")) as con:
+        con.execute("drop table mart.exposure_change_by_week")
+    use(tmp_path, monkeypatch)
+    assert "Nothing is known of the causes." in text(run("views/weekly.py"))
+
+
+def write_report(home: Home, week: str) -> Path:
+    """A folder as ``muster report week`` writes it, with files of one line each."""
+    folder = home.reports / week
+    (folder / "csv").mkdir(parents=True)
+    for suffix in ("html", "pdf", "xlsx", "eml"):
+        (folder / f"muster-{week}.{suffix}").write_text(f"{suffix} of {week}")
+    (folder / "csv" / "week_levels.csv").write_text("risk_level\n5\n")
+    return folder
+
+
+def test_a_report_is_made_once_logged_and_offered_in_every_format(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixture.write_generation(tmp_path)
+    use(tmp_path, monkeypatch)
+    made: list[str] = []
+
+    def issue(home: Home, week: str, copy: str) -> Any:
+        made.append(f"{week} {copy}")
+        return report_week.Issued(None, write_report(home, week), (), {})  # type: ignore[arg-type]
+
+    monkeypatch.setattr(report_week, "issue", issue)
+    app = run("views/weekly.py")
+    app.selectbox(key="week").set_value(LAST).run()
+    for _ in range(2):
+        app.button(key="report-make").click().run()
+        assert not app.exception
+        assert made == ["2026-W45 office"], "the second time the report is there"
+    files = app.session_state["report-files"][3]
+    assert {name.rpartition(".")[2] for name in files} == {"html", "pdf", "xlsx", "eml", "zip"}
+    assert len(app.get("download_button")) == 5
+    with zipfile.ZipFile(io.BytesIO(files["muster-2026-W45-csv.zip"])) as archive:
+        assert archive.namelist() == ["week_levels.csv"]
+    last = looks(tmp_path)[-1]
+    assert last["action"] == "dashboard weekly export"
+    assert last["parameters"] == {"report": "2026-W45", "export": True, "files": 5}
+    app.selectbox(key="week").set_value(WEEK).run()
+    assert not app.get("download_button"), "the files of another week are offered no more"
+
+
+def test_a_report_that_cannot_be_made_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fixture.write_generation(tmp_path)
+    use(tmp_path, monkeypatch)
+
+    def issue(home: Home, week: str, copy: str) -> Any:
+        raise UsageError("Week 2026-W46 lies before all data, which begin in 2026-W47; ask for a later one.")
+
+    monkeypatch.setattr(report_week, "issue", issue)
+    app = run("views/weekly.py")
+    app.button(key="report-make").click().run()
+    assert not app.exception
+    assert "No report was made." in text(app) and "lies before all data" in text(app)
+    app.selectbox(key="week").set_value(WEEK + timedelta(weeks=1)).run()
+    assert "This week has not begun." in text(app) and "report-make" not in {one.key for one in app.button}
+    write_report(Home(tmp_path), "2026-W46")
+    (tmp_path / "logs" / "access.log").unlink()
+    (tmp_path / "logs" / "access.log").mkdir()
+    with pytest.raises(MusterError, match="access log"):
+        from dashboards import export
+
+        export.take_files(data.publication(), "weekly", {}, lambda: pytest.fail("made before it was logged"), 0)
