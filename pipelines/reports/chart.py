@@ -10,14 +10,21 @@ from pipelines.reports.model import Bar, Report
 
 WIDTH, HEIGHT = 720, 210
 _LEFT, _TOP, _BOTTOM = 48, 30, 24
+_PLAIN = "#8A9BA6"
 _ORDER = (None, 1, 2, 3, 4, 5)
 
 
 def description(report: Report) -> str:
     """The chart in words, for those who cannot see it."""
     if not report.trend:
-        return "No exposure in the thirteen weeks."
-    totals = [sum(bar.days.values()) for bar in report.trend]
+        return "The thirteen weeks are withheld." if report.copy == "viewer" else "No exposure in the thirteen weeks."
+    totals = [bar.total for bar in report.trend]
+    if report.copy == "viewer":
+        hidden = [f"{bar.week} {bar.shown}" for bar in report.trend if isinstance(bar.shown, str)]
+        return (
+            f"Person-days of each week from {report.trend[0].week} to {report.trend[-1].week}, rounded. The largest "
+            f"week has {max(totals):,.0f}.{' Not drawn: ' + ', '.join(hidden) + '.' if hidden else ''}"
+        )
     return (
         f"Person-days of each week from {report.trend[0].week} to {report.trend[-1].week}, stacked by level. "
         f"The last week has {totals[-1]:,.0f}, the largest {max(totals):,.0f}, the smallest {min(totals):,.0f}."
@@ -26,12 +33,12 @@ def description(report: Report) -> str:
 
 def chart(report: Report, font: str) -> str:
     """The chart as a self-contained SVG text."""
-    top = _axis_top(max((sum(bar.days.values()) for bar in report.trend), default=0))
+    top = _axis_top(max((bar.total for bar in report.trend), default=0))
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         f'role="img" font-family="{escape(font)}" font-size="11" fill="#11171B">',
         f"<title>{escape(description(report))}</title>",
-        *_legend(),
+        *(_legend() if report.copy == "office" else ()),
         *_axis(top),
     ]
     step = (WIDTH - _LEFT) / max(len(report.trend), 1)
@@ -72,6 +79,14 @@ def _legend() -> Iterator[str]:
 
 def _bar(bar: Bar, x: float, step: float, top: float) -> Iterator[str]:
     y = float(HEIGHT - _BOTTOM)
+    if isinstance(bar.shown, str):
+        yield f'<text x="{x + step / 2:.1f}" y="{y - 4:.1f}" text-anchor="middle">{escape(bar.shown)}</text>'
+    elif bar.shown:
+        height = _height(bar.shown, top)
+        yield (
+            f'<rect x="{x + step * 0.14:.1f}" y="{y - height:.2f}" width="{step * 0.72:.1f}" height="{height:.2f}" '
+            f'fill="{_PLAIN}" stroke="#1B2329" stroke-width="0.4"/>'
+        )
     for number in _ORDER:
         height = _height(bar.days.get(number, 0), top)
         if height:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import functools
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 import duckdb
 
 from pipelines.bridge import Week
 from pipelines.published import PublicationRow
+from pipelines.reports import columns, viewer
+from pipelines.reports.disclosure import WITHHELD, Shown, shown_count, shown_days, shown_share
 from pipelines.reports.first_issue import FirstIssue
 from pipelines.reports.model import (
     ALL_LEVELS,
-    MASKED,
-    WITHHELD,
     Bar,
     Column,
     Copy,
@@ -22,137 +24,12 @@ from pipelines.reports.model import (
     Report,
     Table,
     clean,
-    count_words,
     date_words,
-    for_copy,
     instant_words,
-    shown_count,
 )
 from pipelines.settings import SQL
 
 ARRIVAL_DAYS = 14
-
-_DAYS = (
-    Column("person_days", "Person-days", "days", is_beside=True),
-    Column("person_days_last_week", "Last week", "days", is_beside=True),
-    Column("person_days_last_year", "Same week last year", "days", is_beside=True),
-    Column("person_days_quarter_mean", "Mean of 13 weeks", "days", is_beside=True),
-)
-_LEVELS = (
-    Column("risk_level", "Level", "level"),
-    Column("travellers", "Travellers", "count", is_people=True),
-    Column("travellers_last_week", "Last week", "count", is_people=True),
-    Column("travellers_last_year", "Same week last year", "count", is_people=True),
-    *_DAYS,
-    Column("person_days_moving", "In transit and en route", "days", is_beside=True),
-)
-_BRIDGE = (
-    Column("risk_level", "Level", "level"),
-    Column("last_week_as_known_then", "Last week, as known then", "days"),
-    Column("late", "Late data", "change"),
-    Column("cancelled_or_changed", "Cancelled or changed", "change"),
-    Column("new", "New", "change"),
-    Column("ended", "Ended", "change"),
-    Column("re_rated", "Re-rated", "change"),
-    Column("person_days", "This week", "days"),
-)
-_SINCE = (
-    Column("risk_level", "Level", "level"),
-    Column("country_code", "Country", "country"),
-    Column("person_days_first_issued", "First issued", "days"),
-    Column("late", "Late data", "change"),
-    Column("cancelled_or_changed", "Cancelled or changed", "change"),
-    Column("re_rated", "Re-rated", "change"),
-    Column("person_days", "Now", "days"),
-)
-_SCHOOLS = (
-    Column("school", "School"),
-    Column("affiliation", "Affiliation"),
-    Column("travellers", "Travellers", "count", is_people=True),
-    Column("at_extreme", "At Extreme", "count", is_people=True),
-    Column("at_high", "At High", "count", is_people=True),
-    Column("at_unknown_level", "Level not known", "count", is_people=True),
-    Column("countries", "Countries", "count", is_beside=True),
-    Column("person_days", "Person-days", "days", is_beside=True),
-)
-_CHANGES = (
-    Column("changed_at", "Changed (UTC)", "instant"),
-    Column("place_name", "Place"),
-    Column("country_code", "Country", "country"),
-    Column("provider", "Provider"),
-    Column("category", "Category"),
-    Column("from_level", "From", "level"),
-    Column("to_level", "To", "level"),
-    Column("travellers_in_place", "In place", "count", is_people=True),
-    Column("travellers_arriving", "Arriving in 14 days", "count", is_people=True),
-)
-_DESTINATIONS = (
-    Column("country_code", "Country", "country"),
-    Column("risk_level", "Level", "level"),
-    Column("travellers", "Travellers", "count", is_people=True),
-    Column("arrivals", "Arrivals", "count", is_people=True),
-    *_DAYS,
-)
-_SCHOOL_PLACES = (
-    Column("school", "School"),
-    Column("affiliation", "Affiliation"),
-    Column("country_code", "Country", "country"),
-    Column("risk_level", "Highest level", "level"),
-    Column("travellers", "Travellers", "count", is_people=True),
-    Column("possibly_there", "Of these possibly", "count", is_people=True),
-)
-_ARRIVALS = (
-    Column("arrives_at", "Arrives (UTC)", "instant"),
-    Column("place_name", "Place"),
-    Column("country_code", "Country", "country"),
-    Column("risk_level", "Level", "level"),
-    Column("evacuation_status", "Evacuation"),
-    Column("presence", "Presence"),
-    Column("traveller_id", "Traveller"),
-    Column("trip_id", "Trip"),
-    Column("is_registered", "Registered", "yes_no"),
-)
-_REQUIREMENTS = (
-    Column("trip_id", "Trip"),
-    Column("traveller_id", "Traveller"),
-    Column("requirement", "Requirement"),
-    Column("obligation", "Obligation"),
-    Column("status", "Status"),
-    Column("due_at", "Due (UTC)", "instant"),
-    Column("reason", "Why", is_long=True),
-)
-_AUDIT = (
-    Column("audit_status", "What the audit says"),
-    Column("trips", "Trips", "count", is_people=True),
-    Column("travellers", "Travellers", "count", is_people=True),
-)
-_FEEDS = (
-    Column("feed", "Feed"),
-    Column("status", "Status"),
-    Column("newest_received_at", "Newest file (UTC)", "instant"),
-    Column("rhythm_days", "Due every (days)", "days"),
-    Column("records", "Records", "count"),
-    Column("rejected", "Rejected", "count"),
-    Column("failed_files", "Failed files", "count"),
-    Column("held_files", "Held files", "count"),
-)
-
-_BRIDGE_NOTE = (
-    "From last week as it was known when it ended to this week as it is known now; the causes sum to the difference "
-    "exactly. Late: data about last week or earlier that came after its end. Cancelled or changed: trips whose plan of "
-    "then no longer held. New and ended: days of trips and places that began or ended. Re-rated: days in places whose "
-    "level changed. Time in transit and en route is counted here."
-)
-
-
-_SINCE_NOTE = (
-    "Person-days of this week as first issued, known at {then}, and now, known at {now}. Late: trips that were not "
-    "known then. Cancelled or changed: trips whose days at a place differ. Re-rated: the same days at other levels. "
-    "The causes sum to the difference exactly; time in transit and en route is counted. Rows that have not changed are "
-    "left out, but for their sum."
-)
-_NOTHING = 1e-9
-"""Person-days too few to be a change: less than a tenth of a millisecond."""
 
 
 @functools.cache
@@ -180,6 +57,7 @@ class Reader:
         ).fetchall()
         self.published = {name for (name,) in found}
         self._kept: dict[str, list[dict[str, Any]]] = {}
+        self.shown: dict[Hashable, Shown] = viewer.numbers(self.rows) if copy == "viewer" else {}
 
     def rows(self, query: str) -> list[dict[str, Any]]:
         """The rows of a query by column name."""
@@ -187,10 +65,50 @@ class Reader:
             self._kept[query] = _rows(self.con, query, self.parameters)
         return self._kept[query]
 
-    def table(self, query: str, title: str, columns: tuple[Column, ...], **options: Any) -> Table:
-        """A table of a query's rows, as the copy may show them."""
-        rows = tuple(tuple(row[column.name] for column in columns) for row in self.rows(query))
-        return for_copy(Table(query, title, columns, rows, **options), self.copy)
+    def table(self, query: str, title: str, shape: tuple[Column, ...], **options: Any) -> Table:
+        """A table of a query's rows."""
+        rows = tuple(tuple(row[column.name] for column in shape) for row in self.rows(query))
+        return Table(query, title, shape, rows, **options)
+
+    def copied(self, tables: Iterable[Table]) -> tuple[Table, ...]:
+        """The tables as the copy may show them."""
+        if self.copy == "office":
+            return tuple(tables)
+        seen = (viewer.table(table, self.shown) for table in tables)
+        return tuple(table for table in seen if table is not None)
+
+    def people(self, number: int, key: Hashable = None) -> str:
+        """A number of people in words, as the copy may show it."""
+        return _words(number if self.copy == "office" else self.shown.get(key, shown_count(number)))
+
+    def days(self, days: float, key: Hashable = None, digits: int = 0) -> str:
+        """Person-days in words, as the copy may show them."""
+        if self.copy == "office":
+            return f"{days:,.{digits}f}"
+        return _words(self.shown.get(key, shown_days(days)))
+
+    def share(self, part: int, whole: int) -> str:
+        """A share of people or trips in words, as the copy may show it."""
+        if self.copy == "viewer":
+            return shown_share(part, whole)
+        return f"{part / whole:.0%}" if whole else "–"
+
+    def level_days(self, name: str, levels: tuple[int | None, ...]) -> float | None:
+        """Person-days of levels together, from what the copy shows of each; None where one is not shown."""
+        found = [
+            self.shown.get(("week_levels", name, index), row[name])
+            for index, row in enumerate(self.rows("week_levels"))
+            if row["risk_level"] in levels
+        ]
+        return None if any(isinstance(days, str) for days in found) else sum(days for days in found)
+
+
+def _words(shown: Shown) -> str:
+    return shown if isinstance(shown, str) else f"{shown:,}"
+
+
+def _noun(number: str, noun: str) -> str:
+    return f"{number} {noun}" if number == "1" else f"{number} {noun}s"
 
 
 def fill(
@@ -221,58 +139,68 @@ def fill(
         figures=_figures(reader),
         sentences=_sentences(reader),
         trend=_trend(reader),
-        page=_page(reader, publication, first),
-        appendix=_appendix(reader),
+        page=reader.copied(_page(reader, publication, first)),
+        appendix=reader.copied(_appendix(reader)),
         caveats=_caveats(reader, publication, is_over),
     )
 
 
-def _share(part: float, whole: float) -> str:
-    return f"{part / whole:.0%}" if whole else "–"
-
-
 def _figures(reader: Reader) -> tuple[Figure, ...]:
     shares = reader.rows("week_shares")[0]
-    levels = {row["risk_level"]: row for row in reader.rows("week_levels")}
-    high = sum(levels[level]["person_days"] for level in (4, 5))
-    high_before = sum(levels[level]["person_days_last_week"] for level in (4, 5))
-    people = shown_count(shares["travellers_high"], reader.copy)
-    hidden = people == MASKED
+    high, before = (reader.level_days(name, (4, 5)) for name in viewer.DAYS[:2])
+    trips, registered = shares["trips"], shares["trips_registered"]
+    is_office = reader.copy == "office"
     return (
-        Figure("Travellers abroad", shown_count(shares["travellers"], reader.copy), "during the week"),
-        Figure("At High or Extreme", people, "travellers, counted once"),
+        Figure(
+            "Travellers abroad",
+            reader.people(shares["travellers"], ("week_shares", "travellers")),
+            "during the week",
+        ),
+        Figure(
+            "At High or Extreme",
+            reader.people(shares["travellers_high"], ("week_shares", "travellers_high")),
+            "travellers, counted once",
+        ),
         Figure(
             "Days at High or Extreme",
-            WITHHELD if hidden else f"{high:,.0f}",
-            "" if hidden else f"person-days; {high_before:,.0f} the week before",
+            WITHHELD if high is None else f"{high:,.0f}",
+            "person-days" + ("" if before is None else f"; {before:,.0f} the week before"),
         ),
         Figure(
             "Trips registered",
-            _share(shares["trips_registered"], shares["trips"]),
-            f"{shares['trips_registered']:,} of {shares['trips']:,}",
+            reader.share(registered, trips),
+            f"{registered:,} of {trips:,}" if is_office else "in steps of 5%",
         ),
         Figure(
             "Travellers contactable",
-            _share(shares["travellers_contactable"], shares["travellers"]),
+            reader.share(shares["travellers_contactable"], shares["travellers"]),
             "by telephone or e-mail",
         ),
-        Figure(
-            "Level not known",
-            f"{shares['person_days_unknown'] / shares['person_days']:.1%}" if shares["person_days"] else "–",
-            "of person-days",
-        ),
+        _unknown_level(reader, shares),
     )
+
+
+def _unknown_level(reader: Reader, shares: dict[str, Any]) -> Figure:
+    days, whole = shares["person_days_unknown"], shares["person_days"]
+    if reader.copy == "office":
+        return Figure("Level not known", f"{days / whole:.1%}" if whole else "–", "of person-days")
+    index = next(index for index, row in enumerate(reader.rows("week_levels")) if row["risk_level"] is None)
+    return Figure("Level not known", reader.days(days, ("week_levels", "person_days", index)), "person-days")
 
 
 def _sentences(reader: Reader) -> tuple[str, ...]:
     said = []
     levels = reader.rows("week_levels")
-    now, before = (sum(row[name] for row in levels) for name in ("person_days", "person_days_last_week"))
-    if now or before:
-        change = f", {now / before - 1:+.0%} against the week before" if before else ""
+    totals = [reader.shown.get(("total", name), sum(row[name] for row in levels)) for name in viewer.DAYS[:2]]
+    now, before = totals
+    if isinstance(now, str):
+        said += [f"{now} person-days abroad."] if now != WITHHELD else []
+    elif now or before:
+        known = not isinstance(before, str) and before
+        change = f", {now / float(before) - 1:+.0%} against the week before" if known else ""
         said.append(f"{now:,.0f} person-days abroad{change.replace('-', '−')}.")
     arrivals = [row for row in reader.rows("week_arrivals") if row["risk_level"] is not None]
-    people = count_words(len({row["traveller_id"] for row in arrivals}), "traveller", reader.copy)
+    people = _noun(reader.people(len({row["traveller_id"] for row in arrivals})), "traveller")
     said.append(
         f"{people} expected at High or Extreme places in the {ARRIVAL_DAYS} days after {date_words(reader.as_of)}."
     )
@@ -288,6 +216,9 @@ def _sentences(reader: Reader) -> tuple[str, ...]:
 
 
 def _trend(reader: Reader) -> tuple[Bar, ...]:
+    if reader.copy == "viewer":
+        weeks = viewer.trend(reader.rows, reader.shown)
+        return tuple(Bar(str(Week(monday)), shown=shown) for monday, shown in weeks.items())
     bars: dict[datetime.date, dict[int | None, float]] = {}
     for row in reader.rows("week_trend"):
         bars.setdefault(row["week_start_date"], {})[row["risk_level"]] = row["person_days"]
@@ -300,7 +231,7 @@ def _page(reader: Reader, publication: PublicationRow, first: FirstIssue | None)
         reader.table(
             "week_levels",
             "Exposure by level",
-            _LEVELS,
+            columns.LEVELS,
             note="Time in transit and en route is left out of all but the last column. People are recounted, so a "
             "traveller at two levels is in both rows; only person-days add up.",
         ),
@@ -309,13 +240,13 @@ def _page(reader: Reader, publication: PublicationRow, first: FirstIssue | None)
         reader.table(
             "week_schools",
             "Who was where: schools and affiliations",
-            _SCHOOLS,
+            columns.SCHOOLS,
             note="Each traveller is counted once in a row.",
         ),
         reader.table(
             "week_rating_changes",
             "Ratings that changed, and whom they touched",
-            _CHANGES,
+            columns.CHANGES,
             limit=20,
             empty="No rating changed in this week.",
         ),
@@ -323,53 +254,50 @@ def _page(reader: Reader, publication: PublicationRow, first: FirstIssue | None)
 
 
 def _bridge(reader: Reader) -> Table:
-    """The change by level with its total; of a viewer's copy the total alone, for a level may be one person."""
-    table = reader.table("week_bridge", "What changed since last week", _BRIDGE, note=_BRIDGE_NOTE)
+    """The change by level with its total."""
+    table = reader.table("week_bridge", "What changed since last week", columns.BRIDGE, note=columns.BRIDGE_NOTE)
     if not table.rows:
         return table
-    sums = tuple(sum(row[index] for row in table.rows) for index in range(1, len(_BRIDGE)))
-    rows = (*(table.rows if reader.copy == "office" else ()), (ALL_LEVELS, *sums))
-    return Table(table.query, table.title, table.columns, rows, table.note)
+    sums = tuple(sum(row[index] for row in table.rows) for index in range(1, len(columns.BRIDGE)))
+    return dataclasses.replace(table, rows=(*table.rows, (ALL_LEVELS, *sums)))
 
 
 def _since(reader: Reader, publication: PublicationRow, first: FirstIssue) -> Table:
     """What changed since the week was first issued: the rows that differ, and the sum of all."""
     query = "report/week_since_issue"
     title = f"Changed since first issued, as known on {date_words(first.known_at)}"
-    note = _SINCE_NOTE.format(then=instant_words(first.known_at), now=instant_words(publication.known_at))
+    note = columns.SINCE_NOTE.format(then=instant_words(first.known_at), now=instant_words(publication.known_at))
     if first.configuration_sha256 != publication.configuration_sha256:
         note += " The configuration has changed since, which by itself may move places and levels."
-    rows = [tuple(row[column.name] for column in _SINCE) for row in reader.rows(query)]
-    sums = tuple(sum(row[index] for row in rows) for index in range(2, len(_SINCE)))
-    changed = [row for row in rows if any(abs(part) > _NOTHING for part in row[3:6])]
+    rows = [tuple(row[column.name] for column in columns.SINCE) for row in reader.rows(query)]
+    sums = tuple(sum(row[index] for row in rows) for index in range(2, len(columns.SINCE)))
+    changed = [row for row in rows if any(abs(part) > columns.NOTHING for part in row[3:6])]
     if not changed:
-        return Table(query, title, _SINCE, (), note, empty="Nothing of this week has changed since.")
-    shown = changed if reader.copy == "office" else []
-    return Table(query, title, _SINCE, (*shown, (ALL_LEVELS, "All countries", *sums)), note, limit=60)
+        return Table(query, title, columns.SINCE, (), note, empty="Nothing of this week has changed since.")
+    return Table(query, title, columns.SINCE, (*changed, (ALL_LEVELS, "All countries", *sums)), note, limit=60)
 
 
 def _appendix(reader: Reader) -> tuple[Table, ...]:
     tables = [
-        reader.table("week_destinations", "Exposure by destination and level", _DESTINATIONS, limit=60),
-        reader.table("week_school_places", "Schools, affiliations and countries", _SCHOOL_PLACES, limit=60),
+        reader.table("week_destinations", "Exposure by destination and level", columns.DESTINATIONS, limit=60),
+        reader.table("week_school_places", "Schools, affiliations and countries", columns.SCHOOL_PLACES, limit=60),
     ]
-    if reader.copy == "office":
-        tables.append(
-            reader.table(
-                "week_arrivals",
-                f"Arrivals expected at High and above, or at a level not known, in the {ARRIVAL_DAYS} days after "
-                f"{date_words(reader.as_of)}",
-                _ARRIVALS,
-                empty="Nobody is expected there.",
-                limit=80,
-            )
+    tables.append(
+        reader.table(
+            "week_arrivals",
+            f"Arrivals expected at High and above, or at a level not known, in the {ARRIVAL_DAYS} days after "
+            f"{date_words(reader.as_of)}",
+            columns.ARRIVALS,
+            empty="Nobody is expected there.",
+            limit=80,
         )
-        if "policy_check" in reader.published:
-            title = "Requirements not met by these arrivals"
-            tables.append(reader.table("week_requirements", title, _REQUIREMENTS, limit=40, empty="All are met."))
+    )
+    if "policy_check" in reader.published:
+        title = "Requirements not met by these arrivals"
+        tables.append(reader.table("week_requirements", title, columns.REQUIREMENTS, limit=40, empty="All are met."))
     if "trip_audit" in reader.published:
-        tables.append(reader.table("week_audit", "Audit of the week's observed trips", _AUDIT))
-    tables.append(reader.table("week_feeds", "Feeds", _FEEDS))
+        tables.append(reader.table("week_audit", "Audit of the week's observed trips", columns.AUDIT))
+    tables.append(reader.table("week_feeds", "Feeds", columns.FEEDS))
     return tuple(tables)
 
 
@@ -383,7 +311,7 @@ def _caveats(reader: Reader, publication: PublicationRow, is_over: bool) -> tupl
             f"The week is not over: what lies after {instant_words(publication.as_of)} is planned, not observed."
         )
     said += _old_feeds(reader)
-    said += _unknowns(shares, reader.copy)
+    said += _unknowns(reader, shares)
     if all(row["last_week_as_known_then"] == 0 for row in reader.rows("week_bridge")):
         said.append(
             "Nothing of last week was known when it ended, because every file came later; so all of it is late data."
@@ -396,7 +324,9 @@ def _caveats(reader: Reader, publication: PublicationRow, is_over: bool) -> tupl
     ]
     if reader.copy == "viewer":
         said.append(
-            "Numbers of fewer than 5 people are shown as <5, and in tables the measures beside them are withheld."
+            "This is a viewer's copy. Fewer than 5 people are shown as <5, person-days below 30 as <30, and other "
+            "numbers of people and person-days are rounded to a multiple of 5, so sums need not add up; what would "
+            "still give a small number away is withheld."
         )
     return tuple(said)
 
@@ -417,7 +347,7 @@ def _old_feeds(reader: Reader) -> list[str]:
     ]
 
 
-def _unknowns(shares: dict[str, Any], copy: Copy) -> list[str]:
+def _unknowns(reader: Reader, shares: dict[str, Any]) -> list[str]:
     """What is vague or unknown about the week's people and days, each in a sentence where there is any."""
     said = []
     days = {
@@ -426,13 +356,15 @@ def _unknowns(shares: dict[str, Any], copy: Copy) -> list[str]:
         "person_days_stale": "rest on ratings older than their provider's rhythm",
         "person_days_possible": "are shared between places of which only one is right",
     }
-    said += [f"{shares[name]:,.1f} person-days {what}." for name, what in days.items() if shares[name]]
+    # Of a viewer's copy the level's own row tells how many days have none.
+    told = [name for name in days if shares[name] and (reader.copy == "office" or name != "person_days_unknown")]
+    said += [f"{reader.days(shares[name], digits=1)} person-days {days[name]}." for name in told]
     if shares["travellers_unclear"]:
-        people = count_words(shares["travellers_unclear"], "traveller", copy)
+        people = _noun(reader.people(shares["travellers_unclear"]), "traveller")
         said.append(
             f"{people} could not be matched to one person of the roster; they are counted as people all the same."
         )
     if shares["travellers_overdue"]:
-        people = count_words(shares["travellers_overdue"], "traveller", copy)
+        people = _noun(reader.people(shares["travellers_overdue"]), "traveller")
         said.append(f"Overdue: {people}. Nothing tells that they have left, so they are counted where they were.")
     return said

@@ -1,8 +1,7 @@
 """What a report is, whatever it is rendered to: figures, tables that name their query, caveats in plain words.
 
 Every renderer takes texts of cells from :func:`text`, so that a number reads the same in each. A viewer's copy is made
-here, before any renderer sees it: a count of 1 to 4 people becomes ``<5``, and what would give it away beside it is
-withheld.
+by :mod:`.viewer` before any renderer sees it.
 """
 
 from __future__ import annotations
@@ -16,10 +15,6 @@ from dashboards.words import country_name
 Kind = Literal["text", "count", "days", "change", "share", "level", "instant", "date", "yes_no", "country"]
 Copy = Literal["office", "viewer"]
 
-SMALL = 5
-"""Counts of people below this are not shown in a viewer's copy."""
-MASKED = f"<{SMALL}"
-WITHHELD = "withheld"
 ALL_LEVELS = "All levels"
 """Begins the row that sums the others."""
 LEVEL_WORDS = {1: "1 Insignificant", 2: "2 Low", 3: "3 Medium", 4: "4 High", 5: "5 Extreme", None: "Not known"}
@@ -34,9 +29,9 @@ class Column:
     title: str
     kind: Kind = "text"
     is_people: bool = False
-    """A count of people, small values of which a viewer does not see."""
-    is_beside: bool = False
-    """A measure of those people, withheld where their number is."""
+    """A number of people or of their days, which a viewer sees rounded, and small ones not at all."""
+    is_office: bool = False
+    """In the office's copy alone."""
     is_long: bool = False
     """Sentences: wide on a printed page."""
 
@@ -82,10 +77,18 @@ class Figure:
 
 @dataclasses.dataclass(frozen=True)
 class Bar:
-    """One week of the chart: person-days by level, NULL as None."""
+    """One week of the chart: person-days by level, NULL as None; of a viewer's copy the week's number as shown."""
 
     week: str
-    days: dict[int | None, float]
+    days: dict[int | None, float] = dataclasses.field(default_factory=dict)
+    shown: int | str | None = None
+
+    @property
+    def total(self) -> float:
+        """The height of the bar: what is not shown has none."""
+        if self.shown is not None:
+            return self.shown if isinstance(self.shown, int) else 0
+        return sum(self.days.values())
 
 
 @dataclasses.dataclass(frozen=True)
@@ -165,7 +168,7 @@ def text(value: Any, column: Column) -> str:
     if column.kind == "days":
         return f"{value:,.1f}"
     if column.kind == "change":
-        shown = f"{value:+,.1f}".replace("-", "−")
+        shown = (f"{value:+,}" if isinstance(value, int) and value else f"{value:+,.1f}").replace("-", "−")
         return "0.0" if shown in ("+0.0", "−0.0") else shown
     if column.kind == "share":
         return f"{value:.1%}"
@@ -185,34 +188,3 @@ def country_words(code: str | None) -> str:
 def clean(value: str) -> str:
     """A text without control characters; names of places and feeds come from outside."""
     return "".join(letter if letter.isprintable() else " " for letter in value)
-
-
-def count_words(number: int, noun: str, copy: Copy) -> str:
-    """A number of people in a sentence; a viewer's copy hides small ones."""
-    shown = shown_count(number, copy)
-    return f"{shown} {noun}" if shown == "1" else f"{shown} {noun}s"
-
-
-def shown_count(number: int, copy: Copy) -> str:
-    """A number of people as a copy may show it."""
-    return MASKED if copy == "viewer" and 0 < number < SMALL else f"{number:,}"
-
-
-def for_copy(table: Table, copy: Copy) -> Table:
-    """The table as a copy may show it."""
-    if copy == "office":
-        return table
-    return dataclasses.replace(table, rows=tuple(_guarded(table.columns, row) for row in table.rows))
-
-
-def _guarded(columns: tuple[Column, ...], row: tuple[Any, ...]) -> tuple[Any, ...]:
-    small = [
-        column.is_people and isinstance(value, int) and 0 < value < SMALL
-        for column, value in zip(columns, row, strict=True)
-    ]
-    if not any(small):
-        return row
-    return tuple(
-        MASKED if is_small else WITHHELD if column.is_beside and value else value
-        for column, value, is_small in zip(columns, row, small, strict=True)
-    )
