@@ -44,16 +44,20 @@ def is_located(row: Row) -> bool:
 
 
 def _hover(row: Row) -> str:
-    """A place in words, escaped: Plotly reads markup in hover text."""
+    """A place in words, escaped: Plotly reads markup in hover text.
+
+    `told` of a row stands in for its counts, where a role may not read them.
+    """
     people = [
         words.count_of(row["present"], "person there", "people there") if row["present"] else "",
         f"{row['possible']:,} possibly there" if row["possible"] else "",
         f"{row['overdue']:,} overdue" if row["overdue"] else "",
     ]
+    told = html.escape(row["told"]) if "told" in row else ", ".join(part for part in people if part)
     name = str(row["place_name"] or "Place not known")[:80]
     return (
         f"<b>{html.escape(name)}</b>, {html.escape(words.country_name(row['country']))}<br>"
-        f"{html.escape(words.level_of(row['risk_level']).text)}<br>{', '.join(p for p in people if p)}"
+        f"{html.escape(words.level_of(row['risk_level']).text)}<br>{told}"
     )
 
 

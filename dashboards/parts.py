@@ -91,11 +91,14 @@ def banner(shown: Publication) -> None:
         facts.append(f"by what was known on {html.escape(words.moment(shown.known_at, shown.zone))}")
     facts.append(f"published {html.escape(words.moment(shown.built_at, shown.zone, shown.as_of))}")
     facts.append(f"generation {words.safe(shown.generation, 40)}")
-    if data.user().is_local:
+    who = data.user()
+    if who.is_local:
         facts.append(
             f'<span class="m-tag">single local user, role {shown.role}</span> no sign-in: whoever reaches this '
             "computer's address sees this page; looks at names are logged"
         )
+    else:
+        facts.append(f'<span class="m-tag">role {shown.role}</span>')
     st.html(f'<p class="m-facts">{" · ".join(facts)}</p>')
     found = []
     if shown.has_invented_ratings:
@@ -177,7 +180,7 @@ class Card:
     """A headline figure: what it counts, the figure, and one line that says what is or is not in it."""
 
     title: str
-    figure: int
+    figure: int | str
     note: str
     look: str = "plain"
 
@@ -185,14 +188,18 @@ class Card:
 def cards(shown: Sequence[Card]) -> None:
     """Headline figures side by side, wrapping on a narrow screen."""
     body = "".join(
-        f'<div class="m-card m-card-{card.look}{"" if card.figure else " m-card-zero"}" role="group" '
+        f'<div class="m-card m-card-{card.look}{" m-card-zero" if card.figure in (0, "0") else ""}" role="group" '
         f'aria-label="{html.escape(card.title)}">'
         f'<div class="m-card-title">{html.escape(card.title)}</div>'
-        f'<div class="m-card-figure">{card.figure:,}</div>'
+        f'<div class="m-card-figure">{_figure(card.figure)}</div>'
         f'<div class="m-card-note">{html.escape(card.note)}</div></div>'
         for card in shown
     )
     st.html(f'<div class="m-cards">{body}</div>')
+
+
+def _figure(figure: int | str) -> str:
+    return html.escape(figure) if isinstance(figure, str) else f"{figure:,}"
 
 
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]], look: str = "plain") -> None:

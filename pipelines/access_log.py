@@ -37,11 +37,15 @@ def record_look(
     parameters: Mapping[str, Any],
     traveller_ids: Iterable[str] = (),
     user: str | None = None,
+    *,
+    purpose: str | None = None,
+    rows: int | None = None,
 ) -> None:
     """Append one look at names and make sure it is on disk.
 
     ``action`` is the command or page, ``parameters`` what was asked (no personal values), ``traveller_ids`` the
-    pseudonyms whose names will be shown, ``user`` the signed-in person (default: the account of this process).
+    pseudonyms whose names will be shown, ``user`` the signed-in person (default: the account of this process),
+    ``purpose`` what the person says it is for, ``rows`` how many rows will be shown or taken.
     Raises MusterError where the line cannot be written; the caller then shows nothing.
     """
     ids = sorted(set(traveller_ids))
@@ -51,6 +55,8 @@ def record_look(
         "role": role,
         "action": action,
         "generation": generation,
+        "purpose": purpose,
+        "rows": rows,
         "parameters": {key: value for key, value in parameters.items() if value is not None},
         "travellers": len(ids),
         "traveller_ids": ids,

@@ -27,6 +27,16 @@ SQL = PROJECT / "sql"
 REFERENCE = PROJECT / "data" / "reference"
 
 CountryCode = Annotated[str, Field(pattern=r"^[A-Z]{2}$")]
+SignInRole = Literal["viewer", "analyst", "duty", "steward"]
+"""What a person may see in the dashboard: counts alone, keys, names of people away, everything."""
+
+
+def same_address(email: str) -> str:
+    """An e-mail address in the form in which two are compared: capitals of ASCII make no difference.
+
+    Other letters do: folding them could make the address of one person that of another.
+    """
+    return "".join(letter.lower() if letter.isascii() else letter for letter in email.strip())
 
 
 class _Strict(BaseModel):
@@ -91,9 +101,7 @@ class Settings(_Strict):
     open_ended_days: int = Field(30, gt=0, le=366, description="a stay without an end is overdue after this (S7)")
     count_home: bool = Field(False, description="whether home stays count in exposure (S9)")
     retention: Retention = Field(Retention(), description="how long each kind of data is kept")
-    roles: dict[str, Literal["viewer", "analyst", "duty", "steward"]] = Field(
-        {}, description="e-mail address of a signed-in person to role"
-    )
+    roles: dict[str, SignInRole] = Field({}, description="e-mail address of a signed-in person to role")
     feeds: dict[str, FeedSettings] = Field({}, description="rhythm, mode and contract of each feed")
     smtp: Smtp | None = Field(None, description="mail server, sender and recipients of reports")
 
@@ -104,9 +112,22 @@ class Settings(_Strict):
             raise ValueError(f"'{zone}' is no IANA time zone; write one such as 'America/New_York'")
         return zone
 
+    @field_validator("roles")
+    @classmethod
+    def _one_role_each(cls, roles: dict[str, SignInRole]) -> dict[str, SignInRole]:
+        addresses = [same_address(email) for email in roles]
+        if not all("@" in address.strip("@") for address in addresses):
+            raise ValueError("a line must be an e-mail address and its role")
+        if len(set(addresses)) != len(addresses):
+            raise ValueError("an e-mail address is listed twice; capitals make no difference")
+        return roles
+
     def sha256(self) -> str:
-        """The digest of all values that the data rest on, defaults included, as hexadecimal text."""
-        text = json.dumps(self.model_dump(mode="json", exclude={"smtp"}), sort_keys=True)
+        """The digest of all values that the data rest on, defaults included, as hexadecimal text.
+
+        Who gets reports and who may look is no part of it.
+        """
+        text = json.dumps(self.model_dump(mode="json", exclude={"smtp"}) | {"roles": {}}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

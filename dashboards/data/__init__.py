@@ -9,23 +9,27 @@ roles. Instants are naive UTC.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal, cast, get_args
+from typing import Any
 
 import duckdb
 import streamlit as st
 
+from dashboards.access import NAMES, Role, User, user
 from pipelines import published
 from pipelines.access_log import record_look
 from pipelines.errors import MusterError
 from pipelines.settings import Home, default_home
 
-Role = Literal["analyst", "duty", "steward"]
+__all__ = ["Publication", "Role", "Row", "User", "contacts", "look", "publication", "query", "query_answer", "user"]
+
 Row = dict[str, Any]
+
+FILES: dict[Role, str] = {"viewer": "analyst", "analyst": "analyst", "duty": "duty", "steward": "steward"}
+"""The one file that each role opens. A viewer's pages count in the pseudonymous file and show counts alone."""
 
 ROWS_SHOWN = 100
 """Rows a table shows before somebody asks for more."""
@@ -33,15 +37,6 @@ ROWS_SHOWN = 100
 
 class NothingPublished(MusterError):  # noqa: N818 - a state of the home that has a page of its own
     """The home has no publication that this role can read."""
-
-
-@dataclass(frozen=True)
-class User:
-    """Who looks: without sign-in the single local user, whose role is ``MUSTER_ROLE`` or duty."""
-
-    name: str
-    role: Role
-    is_local: bool
 
 
 @dataclass(frozen=True)
@@ -59,18 +54,15 @@ class Publication:
     landed_files: int
     has_invented_ratings: bool
 
+    @property
+    def has_names(self) -> bool:
+        """Whether the role's file holds names and contacts."""
+        return self.role in NAMES
+
 
 def home() -> Home:
     """The home that is served: ``MUSTER_HOME``, else the project's ``data/``."""
     return Home(default_home())
-
-
-def user() -> User:
-    """The person at the screen. Raises MusterError where ``MUSTER_ROLE`` names no role."""
-    role = os.environ.get("MUSTER_ROLE") or "duty"
-    if role not in get_args(Role):
-        raise MusterError(f"MUSTER_ROLE is '{role}'; set it to one of {', '.join(get_args(Role))}, or unset it.")
-    return User("local user", cast(Role, role), is_local=True)
 
 
 def generation_folder() -> Path | None:
@@ -91,7 +83,7 @@ def publication() -> Publication:
         folder = generation_folder()
         if folder is None:
             raise NothingPublished(f"Nothing has been published in {home().root} yet.")
-        file = folder / f"{role}.duckdb"
+        file = folder / f"{FILES[role]}.duckdb"
         if not file.is_file() and attempt == 1:
             continue  # the folder may have been replaced and cleaned up between the two looks
         if not file.is_file():
@@ -154,9 +146,16 @@ def _rows(role: Role, path: str, sql: str, parameters: tuple[Any, ...], names: t
 
 def query(role: Role, file: Path, sql: str, parameters: Sequence[Any] | Mapping[str, Any] = ()) -> list[Row]:
     """Rows of one query on a published file, cached by role and generation (the path holds it)."""
+    _check_own(role, file)
     if isinstance(parameters, Mapping):
         return _rows(role, str(file), sql, tuple(parameters.values()), tuple(parameters))
     return _rows(role, str(file), sql, tuple(parameters), ())
+
+
+def _check_own(role: Role, file: Path) -> None:
+    """Refuse whatever is not the file of the role of the person at the screen, whoever asked for it and how."""
+    if user().role != role or file.name != f"{FILES[role]}.duckdb":
+        raise MusterError("Your role does not open this file; load the page again.")
 
 
 @st.cache_resource(max_entries=16, ttl=3600, show_spinner=False)
@@ -183,6 +182,7 @@ def query_answer(
 
     For a page that looks at one answer in many ways; kept by role and generation as :func:`query` keeps rows.
     """
+    _check_own(shown.role, shown.file)
     memory = _answer(shown.role, str(shown.file), base, tuple(given.values()), tuple(given))
     with memory.cursor() as cursor:
         return _as_rows(_fetch(cursor, sql, tuple(parameters), ()))
@@ -195,7 +195,7 @@ def contacts(shown: Publication, page: str, parameters: dict[str, Any], travelle
     values. Raises MusterError where the access log cannot be written: the caller then shows no name.
     """
     ids = tuple(sorted(set(traveller_ids)))
-    look(shown, page, parameters, ids)
+    look(shown, page, parameters, ids, rows=len(traveller_ids))
     sql = """
         select traveller_id, full_name, email, mobile_phone
         from mart.traveller_contact where list_contains(?::varchar[], traveller_id)
@@ -203,20 +203,48 @@ def contacts(shown: Publication, page: str, parameters: dict[str, Any], travelle
     return {row["traveller_id"]: row for row in query(shown.role, shown.file, sql, [ids])} if ids else {}
 
 
-def look(shown: Publication, page: str, parameters: dict[str, Any], ids: tuple[str, ...] = ()) -> None:
+def look(
+    shown: Publication, page: str, parameters: dict[str, Any], ids: tuple[str, ...] = (), rows: int | None = None
+) -> None:
     """Write one look at personal data to the access log before it is shown, once a session for the same one.
 
-    Raises MusterError where the log cannot be written.
+    `rows` is how many rows will be shown. Raises MusterError where the log cannot be written.
     """
     seen: set[Any] = st.session_state.setdefault("looks", set())
     key = (shown.generation, shown.role, page, repr(sorted(parameters.items())), ids)
     if key in seen:
         return
-    who = user()
-    record_look(
-        home(), f"dashboard {page}", shown.role, shown.generation, parameters, ids, None if who.is_local else who.name
-    )
+    record(shown, page, parameters, ids, rows=rows)
     seen.add(key)
+
+
+def record(
+    shown: Publication,
+    action: str,
+    parameters: dict[str, Any],
+    ids: Sequence[str] = (),
+    *,
+    rows: int | None = None,
+    purpose: str | None = None,
+) -> None:
+    """Write one line to the access log: who, role, page and action, generation, filter, purpose, rows.
+
+    Raises MusterError where the log cannot be written: the caller then shows and gives nothing.
+    """
+    who = user()
+    if who.role != shown.role:
+        raise MusterError("Your role has changed; load the page again.")
+    record_look(
+        home(),
+        f"dashboard {action}",
+        shown.role,
+        shown.generation,
+        parameters,
+        ids,
+        who.account,
+        purpose=purpose,
+        rows=rows,
+    )
 
 
 def feeds(shown: Publication) -> list[Row]:

@@ -6,7 +6,6 @@ import hashlib
 
 from dashboards import data
 from dashboards.data import Publication, Row, query
-from pipelines.access_log import record_look
 from pipelines.sandbox import Limits, Result, run_query
 
 LIMITS = Limits(row_limit=10_000, seconds=30)
@@ -33,13 +32,13 @@ def columns(shown: Publication, table: str) -> list[Row]:
 
 
 def answer(shown: Publication, sql: str, parameters: dict[str, str]) -> Result:
-    """Run one SELECT in the sandbox on the role's file, logged before it runs.
+    """Run one SELECT in the sandbox on the role's file, logged before it runs and, with its rows, before it is shown.
 
     The log keeps the digest of the text, which may hold a name. Raises MusterError where the log cannot be written, and
     in one sentence whatever the sandbox refuses.
     """
-    who = data.user()
     digest = hashlib.sha256(sql.encode()).hexdigest()
-    name = None if who.is_local else who.name
-    record_look(data.home(), "dashboard sql", shown.role, shown.generation, {"sql_sha256": digest}, (), name)
-    return run_query(shown.file, sql, parameters, LIMITS)
+    data.record(shown, "sql", {"sql_sha256": digest})
+    found = run_query(shown.file, sql, parameters, LIMITS)
+    data.record(shown, "sql answer", {"sql_sha256": digest}, rows=len(found.rows))
+    return found

@@ -154,3 +154,19 @@ def places(shown: Publication, at: datetime, filters: Filters) -> list[Row]:
         order by risk_level asc nulls first, everybody desc
     """
     return _ask(shown, at, sql, parameters)
+
+
+def countries(shown: Publication, at: datetime) -> list[Row]:
+    """People by country, on the way and in transit left out: highest level, whether one is unknown, and how many."""
+    sql = """
+        select
+            country,
+            max(risk_level) as highest_level,
+            bool_or(risk_level is null) as has_unknown_level,
+            count(distinct traveller_id) as everybody
+        from answer
+        where presence_group <> 'moving'
+        group by country
+        order by highest_level desc nulls first, everybody desc, country
+    """
+    return _ask(shown, at, sql)

@@ -6,7 +6,7 @@ import html
 
 import streamlit as st
 
-from dashboards import data, parts, words
+from dashboards import data, parts, small, words
 from dashboards.data import Publication, Row, health
 from pipelines.errors import MusterError
 
@@ -109,7 +109,7 @@ def show_raw(shown: Publication, total: int) -> None:
     """The first raw records; they may hold personal data, so nothing is shown where the log cannot be written."""
     number = min(total, RAW_SHOWN)
     try:
-        data.look(shown, "data_health", {"raw_rejected_records": number})
+        data.look(shown, "data_health", {"raw_rejected_records": number}, rows=number)
     except MusterError as problem:
         parts.notice("alarm", "Raw records are hidden.", str(problem))
         return
@@ -126,6 +126,13 @@ def show_raw(shown: Publication, total: int) -> None:
     ]
     st.html(f'<p class="m-facts">The first {number:,} of {total:,}.</p>')
     parts.table("Raw rejected records", ["Feed", "File", "Record", "Line", "Reason", "Raw"], rows)
+
+
+def _days(row: Row, whole: float, shown: Publication) -> tuple[str, str]:
+    """Person-days and their share of all."""
+    if shown.role == "viewer":
+        return words.safe(small.beside(row["person_days"], row["travellers"])), small.WITHHELD
+    return f"{row['person_days']:,.1f}", f"{row['person_days'] / whole:.1%}" if whole else "–"
 
 
 UNCERTAIN = {
@@ -161,11 +168,10 @@ def show_uncertainty(shown: Publication) -> None:
     rows = [
         [
             f"<strong>{words.safe(title)}</strong><small>{words.safe(meaning, 200)}</small>",
-            f"{row['stays']:,}",
-            f"{row['travellers']:,}",
-            f"{row['travellers_now']:,}",
-            f"{row['person_days']:,.1f}",
-            f"{row['person_days'] / whole:.1%}" if whole else "–",
+            words.safe(small.count_for(shown.role, row["stays"])),
+            words.safe(small.count_for(shown.role, row["travellers"])),
+            words.safe(small.count_for(shown.role, row["travellers_now"])),
+            *_days(row, whole, shown),
         ]
         for title, meaning, row in kinds
     ]
@@ -179,6 +185,7 @@ def show_findings(shown: Publication) -> None:
     if not findings:
         parts.notice("info", "No check found anything.", "All checks of this publication passed.")
         return
+    is_told = shown.role != "viewer"  # a message may count people or quote a text
     rows = []
     for row in findings:
         look = "m-tag m-tag-alarm" if row["severity"] == "blocking" else "m-tag"
@@ -187,8 +194,8 @@ def show_findings(shown: Publication) -> None:
             [
                 f'<span class="{look}">{words.safe(row["severity"])}</span>',
                 words.safe(row["table_name"]),
-                words.safe(row["message"], 400),
-                failing,
+                words.safe(row["message"], 400) if is_told else small.WITHHELD,
+                failing if is_told or row["failing_rows"] is None else words.safe(small.count(row["failing_rows"])),
                 words.safe(row["check_name"]),
             ]
         )
@@ -205,8 +212,7 @@ def show_publication(shown: Publication) -> None:
         ("Built", words.moment(shown.built_at, shown.zone)),
         ("Landed files", f"{shown.landed_files:,}"),
         ("Configuration", shown.configuration_sha256[:16]),
-        ("Home", str(data.home().root)),
-    ]
+    ] + ([("Home", str(data.home().root))] if data.user().is_local or shown.has_names else [])
     rows = [[words.safe(name), words.safe(value)] for name, value in facts]
     parts.table("This publication", ["Fact", "Value"], rows, look="pairs")
 
@@ -217,7 +223,8 @@ def show() -> None:
     st.title("Data health")
     parts.banner(shown)
     show_feeds(shown)
-    show_files(shown)
+    if shown.role != "viewer":  # a file may be named after a person
+        show_files(shown)
     show_rejected(shown)
     show_uncertainty(shown)
     show_findings(shown)

@@ -266,7 +266,7 @@ def show() -> None:
     area, rows, alert_id, call = found
     looked_for = words.safe(describe(area, shown, alert_id is not None), 600)
     st.html(f'<p class="m-facts"><strong>Looked for</strong> {looked_for}</p>')
-    if call is not None and shown.role != "analyst":
+    if call is not None and shown.has_names:
         roll_call_list.show(shown, call, rows)
         return
     show_cards(rows, incident.unplaced(shown, area))
@@ -274,11 +274,11 @@ def show() -> None:
         text = "Ask for the place with more kilometres or hours; trips that no feed saw are not in it."
         parts.notice("warn", "The feeds place nobody there.", text)
     contacts = None
-    if shown.role != "analyst" and rows:
+    if shown.has_names and rows:
         contacts = people.look_up(shown, "incident", area.to_json(), rows)
     if contacts is not None:
         offer_contact_list(shown, area, rows, contacts)
-    if shown.role == "analyst":
+    if not shown.has_names:
         parts.notice("info", "Names and roll calls are for duty and steward.", "Your role sees keys and counts.")
     else:
         offer_roll_call(shown, area, rows, alert_id)

@@ -187,9 +187,7 @@ def show() -> None:
         )
     filters = ask_filters(shown, at)
     show_map(shown, at, filters)
-    named = shown.role != "analyst" and st.toggle(
-        "Show names and phones (each look is logged)", value=True, key="names"
-    )
+    named = shown.has_names and st.toggle("Show names and phones (each look is logged)", value=True, key="names")
     levels = [words.level_of(number).word for number in filters.levels]
     where = f"in {words.joined(levels)} places" if levels else "at any level"
     present = counts["level_4"] + counts["level_5"] + counts["low_present"]

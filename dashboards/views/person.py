@@ -17,7 +17,7 @@ STATUS = {"active": "Active", "cancelled": "Cancelled", "tentative": "Tentative"
 def ask_person(shown: Publication) -> str | None:
     """The key of the person asked for: from the address, or chosen among those that a search finds."""
     given = st.query_params.get("traveller")
-    label = "Find a person by key" if shown.role == "analyst" else "Find a person by name, e-mail or key"
+    label = "Find a person by key" if not shown.has_names else "Find a person by name, e-mail or key"
     text = st.text_input(label, key="search", help="What is searched is not logged; whom it finds is.")
     if not text.strip():
         return given
@@ -26,7 +26,7 @@ def ask_person(shown: Publication) -> str | None:
         return given
     found = person.search(shown, text)
     if not found:
-        why = "Names are in the duty and steward files only." if shown.role == "analyst" else "Try a shorter part."
+        why = "Names are in the duty and steward files only." if not shown.has_names else "Try a shorter part."
         if shown.role == "duty":
             why += " Duty sees names of people away from 30 days back to 14 days ahead."
         parts.notice("info", "Nobody found.", why)

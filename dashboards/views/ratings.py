@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
-from dashboards import charts, data, parts, words
+from dashboards import charts, data, parts, small, words
 from dashboards.data import Publication, Row, ratings
 
 LOOK_BACK = timedelta(days=1826)
@@ -95,8 +95,8 @@ def change_cells(row: Row, shown: Publication) -> list[str]:
         name_of(row),
         f'{words.badge(before)} → {words.badge(after)}<br><span class="{tag}">{way}</span>',
         f"{words.safe(words.lookup(CATEGORIES, row['category']))}<small>{words.safe(row['provider'])}</small>",
-        f"{row['travellers_in_place']:,}",
-        f"{row['travellers_arriving']:,}",
+        words.safe(small.count_for(shown.role, row["travellers_in_place"])),
+        words.safe(small.count_for(shown.role, row["travellers_arriving"])),
     ]
 
 

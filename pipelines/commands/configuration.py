@@ -11,6 +11,7 @@ from pipelines.commands.serving import ADDRESS
 from pipelines.errors import MusterError
 from pipelines.privacy import SECRET_BYTES, secret_path
 from pipelines.settings import Home, load_settings
+from pipelines.sign_in import auth_path, load_sign_in
 from pipelines.tables import print_rows
 
 _SHOWN_PATHS = 3
@@ -27,6 +28,7 @@ def check(home: Home, output_format: str) -> None:
         ("secret", *_outcome(lambda: _secret(home))),
         ("mail", *_outcome(lambda: _mail(home))),
         ("access log", *_outcome(lambda: _access_log(home))),
+        ("sign-in", *_outcome(lambda: _sign_in(home))),
         ("address", "ok", f"the dashboard listens on {ADDRESS} alone"),
     ]
     print_rows(("check", "result", "detail"), rows, output_format)
@@ -116,3 +118,13 @@ def _access_log(home: Home) -> str:
     if broken:
         raise MusterError(f"{log_path(home)} was changed: the chain breaks at line {broken[0]}")
     return "its chain holds" if log_path(home).exists() else "no look at names yet"
+
+
+def _sign_in(home: Home) -> str:
+    roles = load_settings(home).roles
+    if load_sign_in(home) is None:
+        return "none: the dashboard has a single local user"
+    if not roles:
+        raise MusterError(f"{auth_path(home)} asks people to sign in, but muster.yml gives nobody a role")
+    counts = {role: sum(one == role for one in roles.values()) for role in sorted(set(roles.values()))}
+    return ", ".join(f"{number} {role}" for role, number in counts.items())

@@ -8,44 +8,69 @@ import sys
 
 from pipelines.errors import MusterError
 from pipelines.settings import PROJECT, Home, load_settings
+from pipelines.sign_in import SignIn, auth_path, load_sign_in
 
 ADDRESS = "127.0.0.1"
+LOOPBACK_HOSTS = (ADDRESS, "localhost")
+SIGN_IN_VARIABLE = "MUSTER_SIGN_IN"
+"""Tells the dashboard that sign-in was in force when its server started, should ``auth.toml`` vanish meanwhile."""
 FIRST_PORT = 8501
 _TRIED_PORTS = 50
 
 
 def serve(home: Home, port: int | None) -> None:
-    """Become the dashboard's server; prints the address and ends when the server does (Ctrl-C)."""
+    """Become the dashboard's server; prints the address and ends when the server does (Ctrl-C).
+
+    A home with ``auth.toml`` is served to people who sign in. Raises MusterError where that file or ``muster.yml`` is
+    wrong or may be read by others.
+    """
     home.require()
-    load_settings(home)
+    settings = load_settings(home)
+    sign_in = load_sign_in(home)
+    if sign_in and not settings.roles:
+        raise MusterError(
+            f"{auth_path(home)} asks people to sign in, but {home.settings_file} gives nobody a role; write 'roles:' "
+            "and below it a line such as 'name@university.example: duty'."
+        )
     page = PROJECT / "dashboards" / "app.py"
     if not page.is_file():
         raise MusterError(f"{page} is missing, so there is no dashboard to serve.")
-    chosen = _free_port(port)
-    environment = os.environ | {"MUSTER_HOME": str(home.root)}
-    print(f"Muster's dashboard is at http://{ADDRESS}:{chosen} (Ctrl-C stops it).", flush=True)
+    chosen = _free_port(port or (sign_in.port if sign_in else None))
+    if sign_in and sign_in.port not in (None, chosen):
+        raise MusterError(f"The redirect_uri in {auth_path(home)} names port {sign_in.port}; leave --port out.")
+    environment = os.environ | {"MUSTER_HOME": str(home.root), SIGN_IN_VARIABLE: "required" if sign_in else ""}
+    address = sign_in.address if sign_in else f"http://{ADDRESS}:{chosen}"
+    behind = f", behind a proxy to {ADDRESS}:{chosen}" if sign_in and sign_in.port is None else ""
+    print(f"Muster's dashboard is at {address}{behind} (Ctrl-C stops it).", flush=True)
     # The process becomes the server, so that a signal to it reaches the server and nothing is left behind.
     os.chdir(page.parent)
-    os.execve(sys.executable, [sys.executable, "-m", "streamlit", "run", str(page), *flags(chosen)], environment)  # noqa: S606
+    command = [sys.executable, "-m", "streamlit", "run", str(page), *flags(home, chosen, sign_in)]
+    os.execve(sys.executable, command, environment)  # noqa: S606
 
 
-def flags(port: int) -> list[str]:
-    """Options of the server: loopback only, no statistics sent anywhere, no error details shown to users."""
+def flags(home: Home, port: int, sign_in: SignIn | None = None) -> list[str]:
+    """Options of the server: loopback only, no statistics sent anywhere, no error details shown to users.
+
+    Of the sign-in they hold the path of its file and the host, no secret.
+    """
     settings = {
         "server.address": ADDRESS,
         "server.port": str(port),
         "server.headless": "true",
         "server.enableStaticServing": "true",
         "server.fileWatcherType": "none",
+        # This file alone: a sign-in that lies in some folder of the account would not be the home's.
+        "secrets.files": str(auth_path(home)),
         "browser.gatherUsageStats": "false",
-        "browser.serverAddress": ADDRESS,
+        "browser.serverAddress": sign_in.host if sign_in else ADDRESS,
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
         # The address is printed once, by us; a warning of the server is still shown.
         "logger.hideWelcomeMessage": "true",
         "logger.level": "warning",
     }
-    return [f"--{name}={value}" for name, value in settings.items()]
+    hosts = dict.fromkeys((*LOOPBACK_HOSTS, sign_in.host if sign_in else ADDRESS))
+    return [f"--{name}={value}" for name, value in settings.items()] + [f"--server.allowedHosts={one}" for one in hosts]
 
 
 def _free_port(wanted: int | None) -> int:

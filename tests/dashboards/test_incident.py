@@ -156,7 +156,7 @@ def test_the_contact_list_is_harmless_marked_and_logged_first(page: Path) -> Non
     assert app.get("download_button")
     look = looks(page)[before]
     assert look["action"] == "dashboard incident export" and look["travellers"] == 5
-    assert look["parameters"]["rows"] == 5 and "Castillo" not in json.dumps(look)
+    assert look["rows"] == 5 and "Castillo" not in json.dumps(look)
     content = app.session_state["contacts-file"][1].decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(content, newline="")))
     assert rows[0][0].startswith("Contact list: Kyiv, Ukraine. Taken by local user (duty) on ")
@@ -180,9 +180,9 @@ def test_no_file_without_the_log(page: Path) -> None:
 
 
 def test_every_hostile_string_is_exported_harmlessly(at_home: Path) -> None:
-    shown = data.publication()
+    mark = export.watermark(data.publication(), fixture.HOSTILE[0])
     hostile = [*fixture.HOSTILE, "+1+cmd|' /C calc'!A0", "-2+3", "@SUM(1)", "\t=1", "\r=1", 'a"b,c\nd']
-    content = export.csv_bytes(shown, hostile[0], ["name"], [[one] for one in hostile]).decode("utf-8-sig")
+    content = export.csv_bytes(mark, ["name"], [[one] for one in hostile]).decode("utf-8-sig")
     rows = list(csv.reader(io.StringIO(content, newline="")))
     assert len(rows) == len(hostile) + 2
     assert all(not row[0].startswith(("=", "+", "-", "@", "\t", "\r")) for row in rows)
