@@ -147,10 +147,7 @@ def take_files(
 
     Raises MusterError where it cannot be written, and what `make` raises.
     """
-    who = data.user()
-    parameters = {**asked, "export": True, "files": count}
-    name = None if who.is_local else who.name
-    record_look(data.home(), f"dashboard {page} export", shown.role, shown.generation, parameters, (), name)
+    data.record(shown, f"{page} export", {**asked, "export": "report", "files": count})
     return make()
 
 

@@ -1,40 +1,35 @@
-"""What a viewer may read: counts in which nobody can be made out, however they are compared.
+"""What a viewer may read: counts in which nobody can be made out, by the method of a viewer's copy of the report.
 
-A count from 1 to 4 is shown as ``<5``; any other is rounded to the nearest 5, each by itself, so that the difference of
-two counts (all levels less the others, this week less last) tells nothing of one person. Nobody is 0. What is measured
-of few people (their days, nights and trips) is withheld with them.
+See :mod:`pipelines.reports.disclosure`: 1 to 4 people are ``<5``, person-days and nights of a week below 30 are
+``<30``, everything else is rounded to the nearest 5 by itself, and where sums would still narrow a masked number a part
+of them is withheld.
 """
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+
 from dashboards.data import Row
-from pipelines.reports.model import MASKED, SMALL
+from pipelines.reports.disclosure import BASE, MASKED, MASKED_DAYS, SMALL, Cell, Relation, Shown, audited, shown_count
 
-WITHHELD = "–"
 EXPLAINED = (
-    f"Counts below {SMALL} are shown as {MASKED}, others to the nearest {SMALL}, so that nobody can be made out by "
-    f"comparing; what hangs on fewer than {SMALL} people is withheld ({WITHHELD})."
+    f"Fewer than {SMALL} people are shown as {MASKED}, few days and nights as {MASKED_DAYS}, other figures to the "
+    f"nearest {BASE}, so that nobody can be made out by comparing; some are withheld for it."
 )
+DAYS = ("person_days", "traveller_nights")
+"""Measures of days, of which one person has up to seven a week; the others count people or trips."""
+
+Figures = Mapping[tuple[object, ...], Row]
 
 
-def rounded(number: float) -> int:
-    """A number to the nearest 5."""
-    return SMALL * round(number / SMALL)
+def text(shown: Shown) -> str:
+    """A figure as text."""
+    return shown if isinstance(shown, str) else f"{shown:,}"
 
 
-def is_small(number: float) -> bool:
-    """Whether so few people could be made out."""
-    return 0 < number < SMALL
-
-
-def count(number: float) -> str:
-    """A count as a viewer reads it."""
-    return MASKED if is_small(number) else f"{rounded(number):,}"
-
-
-def beside(amount: float, travellers: int) -> str:
-    """A measure of people (days, nights, trips) as a viewer reads it; withheld where they are few."""
-    return WITHHELD if is_small(travellers) else count(amount)
+def count(number: int) -> str:
+    """A count of people that is part of no sum, as a viewer reads it."""
+    return text(shown_count(number))
 
 
 def count_for(role: str, number: int) -> str:
@@ -42,9 +37,26 @@ def count_for(role: str, number: int) -> str:
     return count(number) if role == "viewer" else f"{number:,}"
 
 
+def figures(whole: Row, partings: Mapping[str, Figures], measures: tuple[str, ...]) -> dict[Hashable, str]:
+    """The figures of a whole and of its partings, each (measure, parting, key) as a viewer reads it.
+
+    A parting divides the whole by one property, such as the level; the whole itself is (measure, "", ()).
+    """
+    cells: dict[Hashable, Cell] = {}
+    relations = []
+    for name in measures:
+        is_days = name in DAYS
+        cells[(name, "", ())] = Cell(float(whole[name]), is_days)
+        for parting, rows in partings.items():
+            parts: list[Hashable] = []
+            for key, row in rows.items():
+                parts.append((name, parting, key))
+                cells[parts[-1]] = Cell(float(row[name]), is_days)
+            # One person may be at two levels or in two countries; their days add up.
+            relations.append(Relation((name, "", ()), tuple(parts), is_exact=name == "person_days"))
+    return {key: text(shown) for key, shown in audited(cells, relations).items()}
+
+
 def marks(places: list[Row]) -> list[Row]:
-    """Places of a map whose marks and words tell no more than the counts: ``<5`` are all of one size."""
-    return [
-        row | {"everybody": max(SMALL, rounded(row["everybody"])), "told": f"people: {count(row['everybody'])}"}
-        for row in places
-    ]
+    """Places of a map that say where somebody is and at what level, all of one size."""
+    return [row | {"everybody": 1, "told": "people are counted by country"} for row in places]

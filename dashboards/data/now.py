@@ -167,6 +167,6 @@ def countries(shown: Publication, at: datetime) -> list[Row]:
         from answer
         where presence_group <> 'moving'
         group by country
-        order by highest_level desc nulls first, everybody desc, country
+        order by highest_level desc nulls first, country
     """
     return _ask(shown, at, sql)

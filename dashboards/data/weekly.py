@@ -58,28 +58,6 @@ def by_level(shown: Publication, week: date) -> list[Row]:
     return query(shown.role, shown.file, sql, span)
 
 
-def people_by_level(shown: Publication, week: date) -> dict[Key, int]:
-    """Distinct travellers by (week, level) over the weeks of :func:`by_level`, recounted from the exposure (E2)."""
-    mondays = [week + timedelta(weeks=number) for number in range(-WEEKS_BEFORE, WEEKS_AHEAD + 1)]
-    first, last = zip(*(bounds(shown, monday) for monday in mondays), strict=True)
-    sql = """
-        with weeks as (
-            select unnest($mondays::date[]) as week, unnest($first::timestamp[]) as first_at,
-                unnest($last::timestamp[]) as last_at
-        )
-
-        select w.week, e.risk_level, count(distinct e.traveller_id) as travellers
-        from mart.exposure as e
-        inner join weeks as w on e.starts_at < w.last_at and e.ends_at > w.first_at
-        where e.presence not in ('transit', 'en_route')
-            and e.starts_at < list_max($last::timestamp[]) and e.ends_at > list_min($first::timestamp[])
-        group by all
-    """
-    given = {"mondays": tuple(mondays), "first": first, "last": last}
-    rows = query(shown.role, shown.file, sql, given)
-    return {(row["week"], row["risk_level"]): int(row["travellers"]) for row in rows}
-
-
 def moving(shown: Publication, week: date) -> float:
     """Person-days on the way and in transit in a week, which the other figures leave out."""
     sql = """

@@ -35,8 +35,8 @@ def show_map(shown: Publication) -> None:
         st.plotly_chart(charts.world_map(places, marked), config=charts.MAP_CONFIG, height="stretch", key="world")
     legend = "".join(words.badge(number) for number in (5, 4, 3, 2, 1, None))
     st.html(
-        f'<div class="m-legend">{legend}<span class="m-dim">Larger mark: more people. A country has the highest level '
-        "at which somebody is there.</span></div>"
+        f'<div class="m-legend">{legend}<span class="m-dim">A mark is a place where somebody is, a country has the '
+        "highest level of its places.</span></div>"
     )
 
 
