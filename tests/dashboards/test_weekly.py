@@ -164,7 +164,7 @@ def test_a_report_is_made_once_logged_and_offered_in_every_format(
         assert archive.namelist() == ["week_levels.csv"]
     last = looks(tmp_path)[-1]
     assert last["action"] == "dashboard weekly export"
-    assert last["parameters"] == {"report": "2026-W45", "export": True, "files": 5}
+    assert last["parameters"] == {"report": "2026-W45", "export": "report", "files": 5}
     app.selectbox(key="week").set_value(WEEK).run()
     assert not app.get("download_button"), "the files of another week are offered no more"
 
