@@ -38,7 +38,7 @@ def chart(report: Report, font: str) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" width="{WIDTH}" height="{HEIGHT}" '
         f'role="img" font-family="{escape(font)}" font-size="11" fill="#11171B">',
         f"<title>{escape(description(report))}</title>",
-        *(_legend() if report.copy == "office" else ()),
+        *(_legend() if report.copy == "office" else [f'<text x="{_LEFT}" y="14">All levels together</text>']),
         *_axis(top),
     ]
     step = (WIDTH - _LEFT) / max(len(report.trend), 1)

@@ -8,15 +8,15 @@ from pipelines.reports.model import Column
 
 DAYS = (
     Column("person_days", "Person-days", "days", is_people=True),
-    Column("person_days_last_week", "Last week", "days", is_people=True),
-    Column("person_days_last_year", "Same week last year", "days", is_people=True),
-    Column("person_days_quarter_mean", "Mean of 13 weeks", "days", is_people=True),
+    Column("person_days_last_week", "Days last week", "days", is_people=True),
+    Column("person_days_last_year", "Days last year", "days", is_people=True),
+    Column("person_days_quarter_mean", "Days, mean of 13 weeks", "days", is_people=True),
 )
 LEVELS = (
     Column("risk_level", "Level", "level"),
     Column("travellers", "Travellers", "count", is_people=True),
-    Column("travellers_last_week", "Last week", "count", is_people=True),
-    Column("travellers_last_year", "Same week last year", "count", is_people=True),
+    Column("travellers_last_week", "Travellers last week", "count", is_people=True),
+    Column("travellers_last_year", "Travellers last year", "count", is_people=True),
     *DAYS,
     Column("person_days_moving", "In transit and en route", "days", is_office=True),
 )
@@ -113,17 +113,17 @@ FEEDS = (
 
 BRIDGE_NOTE = (
     "From last week as it was known when it ended to this week as it is known now; the causes sum to the difference "
-    "exactly. Late: data about last week or earlier that came after its end. Cancelled or changed: trips whose plan of "
-    "then no longer held. New and ended: days of trips and places that began or ended. Re-rated: days in places whose "
-    "level changed. Time in transit and en route is counted here."
+    "{exactly}. Late: data about last week or earlier that came after its end. Cancelled or changed: trips whose "
+    "plan of then no longer held. New and ended: days of trips and places that began or ended. Re-rated: days in "
+    "places whose level changed. Time in transit and en route is counted here."
 )
 
 
 SINCE_NOTE = (
     "Person-days of this week as first issued, known at {then}, and now, known at {now}. Late: trips that were not "
     "known then. Cancelled or changed: trips whose days at a place differ. Re-rated: the same days at other levels. "
-    "The causes sum to the difference exactly; time in transit and en route is counted. Rows that have not changed are "
-    "left out, but for their sum."
+    "The causes sum to the difference {exactly}; time in transit and en route is counted. Rows that have not changed "
+    "are left out, but for their sum."
 )
 NOTHING = 1e-9
 """Person-days too few to be a change: less than a tenth of a millisecond."""

@@ -226,36 +226,41 @@ def _trend(reader: Reader) -> tuple[Bar, ...]:
 
 
 def _page(reader: Reader, publication: PublicationRow, first: FirstIssue | None) -> tuple[Table, ...]:
+    is_office = reader.copy == "office"
     is_later = first is not None and publication.known_at > first.known_at
     return (
         reader.table(
             "week_levels",
             "Exposure by level",
             columns.LEVELS,
-            note="Time in transit and en route is left out of all but the last column. People are recounted, so a "
-            "traveller at two levels is in both rows; only person-days add up.",
+            note=f"Time in transit and en route {'is in the last column alone' if is_office else 'is left out'}. Last "
+            "year is the same week 52 weeks before. People are recounted, so a traveller at two levels is in both "
+            "rows; only person-days add up.",
         ),
         _bridge(reader),
         *([_since(reader, publication, first)] if first is not None and is_later else []),
         reader.table(
-            "week_schools",
-            "Who was where: schools and affiliations",
-            columns.SCHOOLS,
-            note="Each traveller is counted once in a row.",
-        ),
-        reader.table(
             "week_rating_changes",
             "Ratings that changed, and whom they touched",
             columns.CHANGES,
-            limit=20,
+            limit=5,
             empty="No rating changed in this week.",
         ),
     )
 
 
+def _exactly(reader: Reader) -> str:
+    return "exactly" if reader.copy == "office" else "before rounding"
+
+
 def _bridge(reader: Reader) -> Table:
     """The change by level with its total."""
-    table = reader.table("week_bridge", "What changed since last week", columns.BRIDGE, note=columns.BRIDGE_NOTE)
+    table = reader.table(
+        "week_bridge",
+        "What changed since last week",
+        columns.BRIDGE,
+        note=columns.BRIDGE_NOTE.format(exactly=_exactly(reader)),
+    )
     if not table.rows:
         return table
     sums = tuple(sum(row[index] for row in table.rows) for index in range(1, len(columns.BRIDGE)))
@@ -266,7 +271,9 @@ def _since(reader: Reader, publication: PublicationRow, first: FirstIssue) -> Ta
     """What changed since the week was first issued: the rows that differ, and the sum of all."""
     query = "report/week_since_issue"
     title = f"Changed since first issued, as known on {date_words(first.known_at)}"
-    note = columns.SINCE_NOTE.format(then=instant_words(first.known_at), now=instant_words(publication.known_at))
+    note = columns.SINCE_NOTE.format(
+        then=instant_words(first.known_at), now=instant_words(publication.known_at), exactly=_exactly(reader)
+    )
     if first.configuration_sha256 != publication.configuration_sha256:
         note += " The configuration has changed since, which by itself may move places and levels."
     rows = [tuple(row[column.name] for column in columns.SINCE) for row in reader.rows(query)]
@@ -274,11 +281,17 @@ def _since(reader: Reader, publication: PublicationRow, first: FirstIssue) -> Ta
     changed = [row for row in rows if any(abs(part) > columns.NOTHING for part in row[3:6])]
     if not changed:
         return Table(query, title, columns.SINCE, (), note, empty="Nothing of this week has changed since.")
-    return Table(query, title, columns.SINCE, (*changed, (ALL_LEVELS, "All countries", *sums)), note, limit=60)
+    return Table(query, title, columns.SINCE, ((ALL_LEVELS, "All countries", *sums), *changed), note, limit=7)
 
 
 def _appendix(reader: Reader) -> tuple[Table, ...]:
     tables = [
+        reader.table(
+            "week_schools",
+            "Who was where: schools and affiliations",
+            columns.SCHOOLS,
+            note="Each traveller is counted once in a row.",
+        ),
         reader.table("week_destinations", "Exposure by destination and level", columns.DESTINATIONS, limit=60),
         reader.table("week_school_places", "Schools, affiliations and countries", columns.SCHOOL_PLACES, limit=60),
     ]

@@ -14,7 +14,8 @@ _STYLE = """
 :root { color-scheme: light; }
 body { font: 16px/1.5 Georgia, 'Libertinus Serif', serif; color: #11171B; background: #FFF; margin: 0 auto;
   max-width: 66rem; padding: 1.5rem; }
-h1 { font-size: 1.9rem; margin: 0 0 .2rem; } h2 { font-size: 1.25rem; margin: 2.2rem 0 .4rem; }
+h1 { font-size: 1.9rem; margin: 0 0 .2rem; } h2, h3 { font-size: 1.25rem; margin: 2.2rem 0 .4rem;
+  break-after: avoid; } .appendix h2 { font-size: 1.9rem; }
 .skip { position: absolute; left: -99rem; } .skip:focus { left: 1rem; }
 .banner { border: 3px solid #9A1B1B; background: #FBE9E4; color: #4A0D0D; padding: .5rem .8rem; font-weight: bold; }
 .source, .note, .query { color: #3B464D; font-size: .86rem; } .note { max-width: 52rem; margin: .3rem 0; }
@@ -27,7 +28,7 @@ caption { position: absolute; width: 1px; height: 1px; overflow: hidden; clip-pa
 th, td { padding: .25rem .5rem; border-bottom: 1px solid #D6D2C6; text-align: left; vertical-align: top; }
 thead th { border-bottom: 2px solid #11171B; vertical-align: bottom; } .n { text-align: right;
   font-variant-numeric: tabular-nums; white-space: nowrap; }
-tr.sum td { font-weight: bold; border-top: 2px solid #11171B; }
+tbody th { font-weight: normal; } tr.sum td, tr.sum th { font-weight: bold; border-top: 2px solid #11171B; }
 .level { white-space: nowrap; } .level i { display: inline-block; width: .7em; height: .7em; margin-right: .4em;
   border: 1px solid #11171B; } svg { max-width: 100%; height: auto; } .caveats li { max-width: 52rem; }
 @page { size: A4; margin: 16mm; } @media print { body { font-size: 10pt; padding: 0; max-width: none; }
@@ -56,8 +57,8 @@ def render(report: Report) -> str:
             _table(report.page[0]),
             _caveats(report),
             *(_table(table) for table in report.page[1:]),
-            f'<div class="appendix"><h1>Appendix</h1>{banner}</div>\n',
-            *(_table(table) for table in report.appendix),
+            f'<div class="appendix"><h2>Appendix</h2>{banner}</div>\n',
+            *(_table(table, "h3") for table in report.appendix),
             "</main></body></html>\n",
         ]
     )
@@ -78,8 +79,8 @@ def _caveats(report: Report) -> str:
     return f'<section><h2>What to bear in mind</h2><ul class="caveats">{items}</ul></section>\n'
 
 
-def _table(table: Table) -> str:
-    heading = f'<section id="{table.name}"><h2>{escape(table.title)}</h2>'
+def _table(table: Table, head: str = "h2") -> str:
+    heading = f'<section id="{table.name}"><{head}>{escape(table.title)}</{head}>'
     note = f'<p class="note">{escape(table.note)}</p>' if table.note else ""
     query = f'<p class="query">Query: sql/queries/{table.query}.sql. {escape(table.rest)}</p></section>\n'
     if not table.rows:
@@ -99,13 +100,15 @@ def _number(column: Column) -> str:
 
 def _row(table: Table, row: tuple[Any, ...]) -> str:
     is_sum = row[0] == ALL_LEVELS
-    cells = "".join(_cell(value, column) for value, column in zip(row, table.columns, strict=True))
+    named = _cell(row[0], table.columns[0], 'th scope="row"')
+    cells = named + "".join(_cell(value, column) for value, column in zip(row[1:], table.columns[1:], strict=True))
     return f'<tr class="sum">{cells}</tr>' if is_sum else f"<tr>{cells}</tr>"
 
 
-def _cell(value: Any, column: Column) -> str:
+def _cell(value: Any, column: Column, tag: str = "td") -> str:
+    end = tag.partition(" ")[0]
     shown = escape(text(value, column))
     if column.kind == "level" and not isinstance(value, str):
         fill = LEVELS[value].fill if value in LEVELS else "#FFFFFF"
-        return f'<td class="level"><i aria-hidden="true" style="background:{fill}"></i>{shown}</td>'
-    return f"<td{_number(column)}>{shown}</td>"
+        return f'<{tag} class="level"><i aria-hidden="true" style="background:{fill}"></i>{shown}</{end}>'
+    return f"<{tag}{_number(column)}>{shown}</{end}>"

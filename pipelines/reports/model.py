@@ -166,7 +166,7 @@ def text(value: Any, column: Column) -> str:
     if column.kind == "count":
         return f"{value:,}"
     if column.kind == "days":
-        return f"{value:,.1f}"
+        return f"{value:,.1f}".replace("-0.0", "0.0") if abs(value) < 0.05 else f"{value:,.1f}"
     if column.kind == "change":
         shown = (f"{value:+,}" if isinstance(value, int) and value else f"{value:+,.1f}").replace("-", "−")
         return "0.0" if shown in ("+0.0", "−0.0") else shown

@@ -14,6 +14,8 @@ from pipelines.reports.model import ALL_LEVELS, NUMBERS, Report, Table, clean, t
 
 TEMPLATE = Path(__file__).with_name("week.typ")
 _FONT = "Libertinus Serif"
+_PORTRAIT, _LANDSCAPE = (110, 46), (165, 28)
+"""Letters that fit beside each other on a page, and rows that fit below each other."""
 _WIDE = 8
 """Tables of more columns than this are set in smaller type."""
 
@@ -63,12 +65,13 @@ def _document(report: Report) -> dict[str, Any]:
         "caveats": [clean(caveat) for caveat in report.caveats],
         "chart": chart(report, _FONT),
         "chart_words": description(report),
-        "page": [_table(table) for table in report.page],
-        "appendix": [_table(table) for table in report.appendix],
+        "page": [_table(table, _PORTRAIT) for table in report.page],
+        "appendix": [_table(table, _LANDSCAPE) for table in report.appendix],
     }
 
 
-def _table(table: Table) -> dict[str, Any]:
+def _table(table: Table, page: tuple[int, int]) -> dict[str, Any]:
+    letters, lines = page
     rows = [[text(value, column) for value, column in zip(row, table.columns, strict=True)] for row in table.printed]
     widths = []
     for index, column in enumerate(table.columns):
@@ -84,6 +87,9 @@ def _table(table: Table) -> dict[str, Any]:
         "rest": table.rest,
         "size": 7.5 if len(table.columns) > _WIDE or any(column.is_long for column in table.columns) else 8.5,
         "widths": widths,
+        # A narrow table is not drawn out over the page, and one that fits on a page is not broken.
+        "share": min(max(sum(widths) * 1.15 / letters, 0.4), 1.0) * 100,
+        "is_broken": sum(4 if any(column.is_long for column in table.columns) else 1 for _ in rows) > lines,
         "numbers": [column.kind in NUMBERS for column in table.columns],
         "heads": [column.title for column in table.columns],
         "rows": [

@@ -65,7 +65,13 @@ def issue(
         first = first_issue.read(con, home, chosen)
         if first is not None:
             first_issue.show(con, first)
-        report = content.fill(con, publication, chosen, "viewer" if copy == "viewer" else "office", first)
+        try:
+            report = content.fill(con, publication, chosen, "viewer" if copy == "viewer" else "office", first)
+        except (duckdb.CatalogException, duckdb.BinderException) as error:
+            raise MusterError(
+                "The publication was made by another version of Muster and lacks what the report reads; run "
+                "'muster run' first."
+            ) from error
         seconds["queries"] = time.perf_counter() - began - seconds["change"]
         name = f"{chosen}-viewer" if copy == "viewer" else str(chosen)
         files = _render(report, f"muster-{name}", seconds)

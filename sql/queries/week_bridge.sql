@@ -27,7 +27,10 @@ days as (
 
 select
     p.risk_level,
-    coalesce(d.person_days, 0) - p.difference as last_week_as_known_then,
+    case
+        when abs(coalesce(d.person_days, 0) - p.difference) < 0.000000001 then 0
+        else coalesce(d.person_days, 0) - p.difference
+    end as last_week_as_known_then,
     p.late,
     p.cancelled_or_changed,
     p.new,

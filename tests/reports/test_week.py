@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import zipfile
+from itertools import pairwise
 from pathlib import Path
 
 import duckdb
@@ -48,7 +49,7 @@ def html_lines(path: Path) -> str:
     for gone in root.iter("style", "svg"):
         gone.drop_tree() if gone.tail is None else gone.clear(keep_tail=True)
     found = []
-    for block in root.iter("h1", "h2", "p", "li", "tr", "figcaption"):
+    for block in root.iter("h1", "h2", "h3", "p", "li", "tr", "figcaption"):
         parts = [cell.text_content() for cell in block] if block.tag == "tr" else [block.text_content()]
         found.append(" | ".join(" ".join(part.split()) for part in parts))
     return "\n".join(found) + "\n"
@@ -137,7 +138,10 @@ def test_the_page_asks_nothing_of_the_network_and_says_what_it_is(issued: week.I
     assert not root.xpath("//script|//link|//img|//iframe|//@src|//@href[not(starts-with(., '#'))]")
     assert "url(" not in text
     assert all(table.xpath("./caption/text()") for table in root.iter("table"))
-    assert all(head.get("scope") == "col" for head in root.iter("th"))
+    assert all(head.get("scope") == "col" for head in root.xpath("//thead//th"))
+    assert all(row[0].tag == "th" and row[0].get("scope") == "row" for row in root.xpath("//tbody/tr"))
+    heads = [int(head.tag[1]) for head in root.xpath("//h1|//h2|//h3|//h4")]
+    assert heads.count(1) == 1 and all(after - before <= 1 for before, after in pairwise(heads))
     assert len(root.xpath("//main")) == 1 and root.xpath("//svg/@role") == ["img"]
 
 
@@ -328,3 +332,24 @@ def test_weeks_are_those_of_the_office() -> None:
     assert new_york.starts_at("America/New_York") == datetime.datetime(2026, 11, 9, 5)
     assert bridge.Week.at(datetime.datetime(2026, 11, 9, 4, 59), "America/New_York") == new_york.moved(-1)
     assert bridge.Week.of("2026w53").monday == datetime.date(2026, 12, 28)
+
+
+def test_dagster_writes_the_report_of_a_partition(office: Home) -> None:
+    import dagster as dg
+
+    from pipelines import definitions
+
+    made = definitions.build_definitions(office)
+    with dg.DagsterInstance.ephemeral() as instance:
+        job = made.resolve_job_def("week_report")
+        done = job.execute_in_process(partition_key="2026-11-09", instance=instance, raise_on_error=True)
+        folder = office.reports / WEEK
+        [event] = done.get_asset_materialization_events()
+    assert done.success and event.partition == "2026-11-09"
+    assert str(event.asset_key.to_user_string()) == "report/week" and (folder / f"muster-{WEEK}.pdf").is_file()
+    # On Monday the schedule asks for the week that has just ended.
+    with dg.DagsterInstance.ephemeral() as instance:
+        monday = datetime.datetime(2026, 11, 16, 11, tzinfo=datetime.UTC)
+        context = dg.build_schedule_context(instance, scheduled_execution_time=monday)
+        asked = made.resolve_schedule_def("weekly").evaluate_tick(context)
+    assert [request.partition_key for request in asked.run_requests or []] == ["2026-11-09"]
