@@ -123,16 +123,26 @@ def sql(
     home: HomeOption = None,
     role: RoleOption = "analyst",
     seconds: Annotated[float, typer.Option("--seconds", min=0.1, max=3600, help="stop the query after this long")] = 30,
-    output_format: FormatOption = "table",
+    output: Annotated[
+        Path | None,
+        typer.Option("--output", metavar="FILE", help="write a marked .csv, .json or .parquet, logged"),
+    ] = None,
+    is_list: Annotated[bool, typer.Option("--list", help="list the saved queries")] = False,
+    no_history: Annotated[bool, typer.Option("--no-history", help="keep nothing that is typed in a session")] = False,
+    output_format: Annotated[
+        str, typer.Option("--format", metavar="table|csv|json|parquet", help="how rows are printed or written")
+    ] = "table",
     verbose: VerboseOption = False,
 ) -> None:
-    """Ask the published tables in SQL, read-only.
+    """Ask the published tables in SQL, read-only, in a sandbox.
 
-    Without a query the saved ones are listed. The first 10,000 rows are shown.
+    Without a query a terminal opens a session (.help there); elsewhere the saved queries are listed. The first
+    10,000 rows are shown.
     """
     from pipelines.commands import ask
 
-    ask.run_sql(_home(home), ask.SqlOptions(query, file, name, tuple(param or ()), role, seconds), output_format)
+    options = ask.SqlOptions(query, file, name, tuple(param or ()), role, seconds, output, is_list, not no_history)
+    ask.run_sql(_home(home), options, output_format)
 
 
 @app.command()

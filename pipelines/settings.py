@@ -101,6 +101,9 @@ class Settings(_Strict):
     open_ended_days: int = Field(30, gt=0, le=366, description="a stay without an end is overdue after this (S7)")
     count_home: bool = Field(False, description="whether home stays count in exposure (S9)")
     retention: Retention = Field(Retention(), description="how long each kind of data is kept")
+    require_landlock: bool = Field(
+        False, description="whether ad-hoc SQL is refused where the kernel lacks a layer of the sandbox"
+    )
     roles: dict[str, SignInRole] = Field({}, description="e-mail address of a signed-in person to role")
     feeds: dict[str, FeedSettings] = Field({}, description="rhythm, mode and contract of each feed")
     smtp: Smtp | None = Field(None, description="mail server, sender and recipients of reports")

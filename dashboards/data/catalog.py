@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 
 from dashboards import data
 from dashboards.data import Publication, Row, query
-from pipelines.sandbox import Limits, Result, run_query
+from pipelines.sandbox.runner import Limits, Query, Request
+from pipelines.settings import load_settings
 
 LIMITS = Limits(row_limit=10_000, seconds=30)
 
@@ -31,14 +33,21 @@ def columns(shown: Publication, table: str) -> list[Row]:
     return query(shown.role, shown.file, sql, [table])
 
 
-def answer(shown: Publication, sql: str, parameters: dict[str, str]) -> Result:
-    """Run one SELECT in the sandbox on the role's file, logged before it runs and, with its rows, before it is shown.
+def start(shown: Publication, sql: str, parameters: dict[str, str]) -> Query:
+    """Start one query in the sandbox on the role's file, logged before it runs; the caller reads and closes it.
 
-    The log keeps the digest of the text, which may hold a name. Raises MusterError where the log cannot be written, and
-    in one sentence whatever the sandbox refuses.
+    The log keeps the digest of the text, which may hold a name. Raises MusterError where the log cannot be written;
+    reading raises it, in one sentence, for whatever the sandbox refuses.
     """
-    digest = hashlib.sha256(sql.encode()).hexdigest()
-    data.record(shown, "sql", {"sql_sha256": digest})
-    found = run_query(shown.file, sql, parameters, LIMITS)
-    data.record(shown, "sql answer", {"sql_sha256": digest}, rows=len(found.rows))
-    return found
+    data.record(shown, "sql", {"sql_sha256": _digest(sql)})
+    limits = dataclasses.replace(LIMITS, require_landlock=load_settings(data.home()).require_landlock)
+    return Query(Request(shown.file, sql, parameters, limits))
+
+
+def record_answer(shown: Publication, sql: str, rows: int) -> None:
+    """Log that an answer of so many rows is about to be shown."""
+    data.record(shown, "sql answer", {"sql_sha256": _digest(sql)}, rows=rows)
+
+
+def _digest(sql: str) -> str:
+    return hashlib.sha256(sql.encode(errors="replace")).hexdigest()

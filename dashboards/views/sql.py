@@ -8,7 +8,7 @@ from dashboards import charts, data, export, parts, words
 from dashboards.data import Publication, catalog
 from pipelines.commands.ask import SavedQuery, saved_queries
 from pipelines.errors import MusterError
-from pipelines.sandbox import Result
+from pipelines.sandbox.runner import Query, Result, cut_note
 
 OWN = "Your own query"
 FIRST = """select country_code, count(distinct traveller_id) as travellers
@@ -59,15 +59,40 @@ def ask(shown: Publication) -> None:
     text = st.text_area("SQL", chosen.text if chosen else FIRST, height=220, key=f"text-{name}")
     parameters = ask_parameters(chosen)
     if not st.button("Run (logged)", type="primary", key="run"):
+        if st.session_state.pop("sql-cancelled", False):
+            parts.notice("info", "Cancelled.", "The query was stopped; nothing of it goes on.")
         return
     st.session_state.pop("sql-answer", None)
     try:
-        with st.spinner("Asking …"):
-            result = catalog.answer(shown, text, parameters)
+        with catalog.start(shown, text, parameters) as query:
+            result = wait(query)
+        catalog.record_answer(shown, text, len(result.rows))
     except MusterError as problem:
         parts.notice("alarm", "No answer.", str(problem))
         return
     st.session_state["sql-answer"] = (shown.generation, shown.role, chosen.title if chosen else "Query", result)
+
+
+def wait(query: Query) -> Result:
+    """The answer, while a button offers to cancel.
+
+    Each look at the clock is a place where Streamlit may end this run of the page, because somebody pressed the button,
+    asked something else or left; the caller then closes the query, which ends its process.
+    """
+    place = st.empty()
+    with place.container():
+        st.button("Cancel", key="cancel", on_click=_cancelled)
+        clock = st.empty()
+    for line in query.lines(pause=0.3):
+        query.keep(line)
+        if line is None:
+            clock.html(f'<p class="m-facts">Asking … {query.seconds:.0f} s</p>')
+    place.empty()
+    return query.kept()
+
+
+def _cancelled() -> None:
+    st.session_state["sql-cancelled"] = True
 
 
 def cell(value: object) -> str:
@@ -112,6 +137,10 @@ def show_answer(shown: Publication) -> None:
         return
     cut = ", the first of more" if result.is_cut else ""
     st.subheader(f"Answer: {words.count_of(len(result.rows), 'row')}{cut}")
+    if result.is_cut:
+        parts.notice("info", "There is more.", cut_note(result.cut_by, catalog.LIMITS))
+    if result.absent:
+        parts.notice("info", "A layer of the sandbox is absent on this machine.", "; ".join(result.absent))
     if not result.rows:
         parts.notice("info", "The query found no row.", "Its conditions hold for nothing in this publication.")
         return
@@ -136,7 +165,7 @@ def show() -> None:
     st.title("SQL")
     parts.banner(shown)
     st.html(
-        '<p class="m-facts">One SELECT at a time on the tables of your role; it can change nothing, and ends after '
+        '<p class="m-facts">One query at a time on the tables of your role; it can change nothing, and ends after '
         f"{catalog.LIMITS.seconds:g} s or {catalog.LIMITS.row_limit:,} rows. Instants (…_at) are UTC.</p>"
     )
     browse(shown)

@@ -1,4 +1,4 @@
-"""``muster sql``: one SELECT, typed, from a file or saved, on the role's published file."""
+"""``muster sql``: one query, typed, from a file or saved, or a session of them, on the role's published file."""
 
 from __future__ import annotations
 
@@ -6,14 +6,16 @@ import dataclasses
 import hashlib
 import re
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 from pipelines import access_log
+from pipelines.commands import answers
 from pipelines.errors import MusterError, UsageError
-from pipelines.published import NAME_ROLES, publication_row, role_file
-from pipelines.sandbox import Limits, run_query
-from pipelines.settings import SQL, Home
-from pipelines.tables import FORMATS, print_rows
+from pipelines.published import NAME_ROLES, role_file
+from pipelines.sandbox import Limits
+from pipelines.settings import SQL, Home, load_settings
+from pipelines.tables import print_rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -26,6 +28,9 @@ class SqlOptions:
     parameters: tuple[str, ...] = ()
     role: str = "analyst"
     seconds: float = 30
+    output: Path | None = None
+    is_list: bool = False
+    has_history: bool = True
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,42 +59,54 @@ def saved_queries(folder: Path = SQL / "queries") -> list[SavedQuery]:
 
 
 def run_sql(home: Home, options: SqlOptions, output_format: str) -> None:
-    """Answer and print; without a query list the saved ones. A look at a file with names is logged first."""
-    if output_format not in FORMATS:
-        raise UsageError(f"There is no format '{output_format}'; choose one of {', '.join(FORMATS)}.")
+    """Answer and print, or write to a file; without a query, a session at a terminal, else the list of saved ones."""
+    chosen = answers.output_format_of(output_format, options.output)
     given = [source for source in (options.text, options.file, options.name) if source is not None]
     if len(given) > 1:
         raise UsageError("Give one query: as text, with --file or with --query.")
-    if not given:
-        _list_saved(output_format)
+    if options.is_list or not given:
+        if chosen == "parquet":
+            raise UsageError("The list of saved queries is printed as table, csv or json.")
+        if not options.is_list and sys.stdin.isatty() and sys.stdout.isatty():
+            from pipelines.commands.sql_shell import run_shell
+
+            run_shell(home, options, chosen)
+            return
+        list_saved(chosen)
         return
-    sql, parameters = _query(options)
+    sql, parameters = saved_text(options)
+    answer(prepare(home, options, sql, parameters, chosen))
+
+
+def prepare(
+    home: Home, options: SqlOptions, sql: str, parameters: dict[str, str], output_format: str = "table"
+) -> answers.Ask:
+    """One query with the file of its role and the limits of the home."""
     file = role_file(home.require(), options.role)
-    result = run_query(file, sql, parameters, Limits(seconds=options.seconds))
-    if options.role in NAME_ROLES:
+    limits = Limits(seconds=options.seconds, require_landlock=load_settings(home).require_landlock)
+    title = f"Query {options.name}" if options.name else "Query"
+    return answers.Ask(home, options.role, file, sql, parameters, limits, output_format, options.output, title)
+
+
+def answer(ask: answers.Ask) -> None:
+    """Answer one query; a look at a file with names is logged first."""
+    if ask.role in NAME_ROLES:
         # The text of a query may hold a name, so the log keeps its digest.
-        digest = hashlib.sha256(sql.encode()).hexdigest()
-        parameters_logged = {"sql_sha256": digest, "rows": len(result.rows)}
-        access_log.record_look(home, "sql", options.role, file.parent.name, parameters_logged)
-    print_rows(result.columns, result.rows, output_format, notes=_notes(file, result.is_cut))
+        digest = hashlib.sha256(ask.sql.encode(errors="replace")).hexdigest()
+        access_log.record_look(ask.home, "sql", ask.role, ask.file.parent.name, {"sql_sha256": digest})
+    if ask.output is not None:
+        answers.save(ask)
+    else:
+        answers.show(ask)
 
 
-def _notes(file: Path, is_cut: bool) -> list[str]:
-    import duckdb
-
-    notes = ["Only the first 10,000 rows are shown; there are more."] if is_cut else []
-    with duckdb.connect(str(file), read_only=True) as con:
-        if publication_row(con).has_invented_ratings:
-            notes.append("INVENTED RATINGS: this home holds made-up risk levels.")
-    return notes
-
-
-def _query(options: SqlOptions) -> tuple[str, dict[str, str]]:
+def saved_text(options: SqlOptions) -> tuple[str, dict[str, str]]:
+    """The text that the options name and its parameters, those of a saved query filled with its defaults."""
     parameters: dict[str, str] = {}
     if options.name is not None:
         by_name = {query.name: query for query in saved_queries()}
         if options.name not in by_name:
-            raise UsageError(f"There is no saved query '{options.name}'; 'muster sql' lists them.")
+            raise UsageError(f"There is no saved query '{options.name}'; 'muster sql --list' lists them.")
         parameters |= by_name[options.name].defaults
         sql = by_name[options.name].text
     elif options.file is not None:
@@ -100,15 +117,22 @@ def _query(options: SqlOptions) -> tuple[str, dict[str, str]]:
             raise UsageError(f"{options.file} cannot be read: {reason}.") from None
     else:
         sql = sys.stdin.read() if options.text == "-" else str(options.text)
-    for item in options.parameters:
+    return sql, parameters | read_parameters(options.parameters)
+
+
+def read_parameters(items: Iterable[str]) -> dict[str, str]:
+    """``NAME=VALUE`` texts as a dictionary; UsageError for one that is none."""
+    parameters = {}
+    for item in items:
         name, equals, value = item.partition("=")
         if not equals or not name.strip():
             raise UsageError(f"--param '{item}' is not NAME=VALUE.")
         parameters[name.strip().lstrip("$")] = value
-    return sql, parameters
+    return parameters
 
 
-def _list_saved(output_format: str) -> None:
+def list_saved(output_format: str) -> None:
+    """Print every saved query with its title and parameters."""
     rows = [
         (query.name, query.title, ", ".join(f"{name}={value}" for name, value in query.defaults.items()))
         for query in saved_queries()

@@ -1,5 +1,21 @@
-"""Ad-hoc SQL on a published file, in a process of its own that the caller can end."""
+"""Ad-hoc SQL on a published file: a gate that reads the query, a wall round the process that answers it.
 
-from pipelines.sandbox.runner import Limits, Result, run_query
+Nothing is imported here until it is asked for, so that the worker may start without the packages of the project.
+"""
 
-__all__ = ["Limits", "Result", "run_query"]
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from pipelines.sandbox.runner import Limits, Result, run_query, start_query
+
+__all__ = ["Limits", "Result", "run_query", "start_query"]
+
+
+def __getattr__(name: str) -> Any:
+    if name in __all__:
+        from pipelines.sandbox import runner
+
+        return getattr(runner, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

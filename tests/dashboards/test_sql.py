@@ -48,7 +48,7 @@ def test_every_query_is_logged_by_its_digest_before_it_runs(tmp_path: Path, monk
     (tmp_path / "logs" / "access.log").unlink()
     (tmp_path / "logs" / "access.log").mkdir()
     with pytest.raises(MusterError, match="cannot be written"):
-        catalog.answer(data.publication(), "select 1 as one", {})
+        catalog.start(data.publication(), "select 1 as one", {})
 
 
 @pytest.mark.parametrize(

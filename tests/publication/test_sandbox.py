@@ -66,7 +66,7 @@ def test_a_long_query_is_killed(file: Path) -> None:
 
 def test_a_hungry_query_is_stopped(file: Path) -> None:
     with pytest.raises(MusterError, match="memory"):
-        run_query(file, "select list(i) from range(2000000000) as t(i)", limits=Limits(seconds=20, memory_mb=200))
+        run_query(file, "select list(i) from range(2000000000) as t(i)", limits=Limits(seconds=20, memory_mb=400))
 
 
 def test_parameters_must_match_the_query(file: Path) -> None:
