@@ -219,9 +219,10 @@ def _trend(reader: Reader) -> tuple[Bar, ...]:
     if reader.copy == "viewer":
         weeks = viewer.trend(reader.rows, reader.shown)
         return tuple(Bar(str(Week(monday)), shown=shown) for monday, shown in weeks.items())
-    bars: dict[datetime.date, dict[int | None, float]] = {}
+    bars: dict[datetime.date, dict[int | None, float]] = {monday: {} for monday in viewer.weeks(reader.rows)}
     for row in reader.rows("week_trend"):
-        bars.setdefault(row["week_start_date"], {})[row["risk_level"]] = row["person_days"]
+        if row["risk_level"] is not None or row["person_days"]:  # a week without exposure is a row of nothing
+            bars[row["week_start_date"]][row["risk_level"]] = row["person_days"]
     return tuple(Bar(str(Week(monday)), days) for monday, days in bars.items())
 
 
@@ -260,6 +261,7 @@ def _bridge(reader: Reader) -> Table:
         "What changed since last week",
         columns.BRIDGE,
         note=columns.BRIDGE_NOTE.format(exactly=_exactly(reader)),
+        empty="There was no exposure in either week.",
     )
     if not table.rows:
         return table
@@ -325,7 +327,8 @@ def _caveats(reader: Reader, publication: PublicationRow, is_over: bool) -> tupl
         )
     said += _old_feeds(reader)
     said += _unknowns(reader, shares)
-    if all(row["last_week_as_known_then"] == 0 for row in reader.rows("week_bridge")):
+    changes = reader.rows("week_bridge")
+    if changes and all(row["last_week_as_known_then"] == 0 for row in changes):
         said.append(
             "Nothing of last week was known when it ended, because every file came later; so all of it is late data."
         )

@@ -77,7 +77,7 @@ def _table(table: Table, page: tuple[int, int]) -> dict[str, Any]:
     for index, column in enumerate(table.columns):
         longest = max((len(row[index]) for row in rows), default=0)
         word = max(len(part) for part in column.title.split())
-        box = 4.0 if column.kind == "level" else 2.5
+        box = 5.0 if column.kind == "level" else 2.5
         widths.append(min(max(longest, word, len(column.title) / 2.2, 4) + box, 70.0 if column.is_long else 30.0))
     return {
         "query": table.query,

@@ -199,6 +199,25 @@ def test_levels_destinations_and_trend_agree_with_the_published_table(office: Ho
         assert sum(row[days[3]] for row in reader.rows("week_levels")) == pytest.approx(mean, abs=1e-6)
 
 
+def test_a_week_without_anybody_is_a_report_that_says_so(office: Home) -> None:
+    with week.open_published(office) as con:
+        con.execute("create table mart.nothing as from mart.exposure limit 0")
+        con.execute("drop view mart.exposure; alter table mart.nothing rename to exposure")
+        con.execute("create table mart.none_by_week as from mart.exposure_by_week where week_start_date < '2026-11-02'")
+        con.execute("drop view mart.exposure_by_week; alter table mart.none_by_week rename to exposure_by_week")
+        con.execute("drop view mart.exposure_change_by_week")
+        con.execute("create table mart.exposure_change_by_week as from published.mart.exposure_change_by_week limit 0")
+        publication = week.publication_row(con)
+        for copy in ("office", "viewer"):
+            report = content.fill(con, publication, bridge.Week.of(WEEK), copy)  # type: ignore[arg-type]
+            assert [bar.week for bar in report.trend][-2:] == ["2026-W45", WEEK] and len(report.trend) == 13
+            assert report.trend[-1].total == 0 and report.figures[0].value == "0"
+            assert next(table for table in report.page if table.query == "week_bridge").rows == ()
+            assert not any("Nothing of last week was known" in caveat for caveat in report.caveats)
+            text = PdfReader(io.BytesIO(pdf.render(report))).pages[0].extract_text()
+            assert "There was no exposure in either week." in text
+
+
 def test_a_viewer_sees_no_count_below_five_and_nobody_apart(viewer: week.Issued) -> None:
     masks = {"<5", "<30", "withheld"}
     for table in viewer.report.tables:
