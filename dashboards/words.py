@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import html
+import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -38,6 +39,9 @@ class Level:
         """The single character that stands on the map."""
         return "?" if self.number is None else str(self.number)
 
+
+_LINKED = re.compile(r"https?(?=:)|www(?=\.)|@", re.IGNORECASE)
+"""What begins an address that Markdown would link by itself."""
 
 UNKNOWN = Level(None, "Level unknown", "#FFFFFF", "#11171B", "circle")
 # From light to dark by rising level, blue to wine: apart under protan, deutan and tritan vision (tested) and in grey.
@@ -102,9 +106,13 @@ def without_steering(value: object) -> str:
 
 
 def plain(value: object, longest: int = 90) -> str:
-    """A value for headings and labels, which Streamlit reads as Markdown: each sign that means something is escaped."""
+    """A value for headings and labels, which Streamlit reads as Markdown: each sign that means something is escaped.
+
+    An address becomes a link there even escaped; a joiner without width inside keeps it text.
+    """
     text = without_steering(value)
     text = text if len(text) <= longest else f"{text[:longest]}…"
+    text = _LINKED.sub("\\g<0>\u2060", text)
     return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|~$:@^=&'\"" else c for c in text)
 
 
