@@ -64,11 +64,13 @@ def _hover(row: Row) -> str:
 def _countries(places: Sequence[Row]) -> list[go.Choropleth]:
     """Countries shaded by the highest level at which somebody is there; one trace a level for exact colours."""
     worst: dict[str, int | None] = {}
+    own: dict[str, str] = {}
     for row in places:
         code = words.country_alpha_3(row["country"])
         if code:
             levels = [level for level in (worst.get(code), row["risk_level"]) if level is not None]
             worst[code] = max(levels) if levels else None
+            own[code] = row["country"]
     traces = []
     for number in (None, 1, 2, 3, 4, 5):
         codes = sorted(code for code, level in worst.items() if level == number)
@@ -81,7 +83,12 @@ def _countries(places: Sequence[Row]) -> list[go.Choropleth]:
                     colorscale=[[0, fill], [1, fill]],
                     showscale=False,
                     marker={"line": {"color": "#8A8F94", "width": 0.5}, "opacity": 0.6},
-                    hoverinfo="skip",
+                    # Whatever is chosen or not, a country keeps its colour, which says its level.
+                    selected={"marker": {"opacity": 0.6}},
+                    unselected={"marker": {"opacity": 0.6}},
+                    customdata=[[own[code]] for code in codes],
+                    text=[html.escape(words.country_name(own[code])) for code in codes],
+                    hovertemplate="%{text}<extra></extra>",
                 )
             )
     return traces
@@ -106,6 +113,9 @@ def _points(places: Sequence[Row], number: int | None, largest: int, is_crowded:
         },
         hovertext=[_hover(row) for row in places],
         hovertemplate="%{hovertext}<extra></extra>",
+        customdata=[[row["country"], row["place_name"], row["latitude"], row["longitude"]] for row in places],
+        selected={"marker": {"opacity": 1.0}},
+        unselected={"marker": {"opacity": 1.0 if is_loud else 0.9}},
         marker={
             "size": sizes,
             "color": level.fill,
@@ -236,6 +246,49 @@ def world_map(places: Sequence[Row], marked: Sequence[Row]) -> go.Figure:
     return figure
 
 
+def incident_map(places: Sequence[Row], marked: Sequence[Row], centre: tuple[float, float, float] | None) -> go.Figure:
+    """The map of :func:`world_map` and the circle that is looked into: latitude, longitude and radius in km."""
+    figure = world_map(places, marked)
+    if centre is None:
+        return figure
+    latitude, longitude, radius = centre
+    ring = [_away(latitude, longitude, radius, math.radians(turn)) for turn in range(0, 361, 6)]
+    line = {"color": "#1F5A7A", "width": 2.5}
+    for lat, lon, mode in (
+        ([one[0] for one in ring], [one[1] for one in ring], "lines"),
+        ([latitude], [longitude], "markers"),
+    ):
+        figure.add_trace(
+            go.Scattergeo(
+                lat=lat,
+                lon=lon,
+                mode=mode,
+                line=line,
+                marker={"symbol": "cross-thin", "size": 22, "line": line},
+                hoverinfo="skip",
+                showlegend=False,
+            )
+        )
+    # About six circles across, at least a tenth of the world.
+    figure.update_geos(
+        center={"lat": latitude, "lon": longitude},
+        projection_rotation={"lon": longitude},
+        projection_scale=max(1.0, min(10.0, 3000 / radius)),
+        lataxis_range=[-90, 90],
+    )
+    return figure
+
+
+def _away(latitude: float, longitude: float, kilometres: float, bearing: float) -> tuple[float, float]:
+    """The point so far away on the sphere, in degrees."""
+    angle, lat, lon = kilometres / 6371.0088, math.radians(latitude), math.radians(longitude)
+    there = math.asin(math.sin(lat) * math.cos(angle) + math.cos(lat) * math.sin(angle) * math.cos(bearing))
+    turn = math.atan2(
+        math.sin(bearing) * math.sin(angle) * math.cos(lat), math.cos(angle) - math.sin(lat) * math.sin(there)
+    )
+    return math.degrees(there), (math.degrees(lon + turn) + 540) % 360 - 180
+
+
 def _week_label(week: date) -> str:
     return f"{week.day} {week:%b %y}"
 
@@ -293,13 +346,18 @@ def weeks(rows: Sequence[Row], chosen: date, current: date) -> go.Figure:
     return figure
 
 
+def tenth(value: float) -> float:
+    """A figure to one digit after the point, where nothing is never minus nothing."""
+    return round(value, 1) + 0.0
+
+
 def change(start: float, parts: Sequence[tuple[str, float]], end: float) -> go.Figure:
     """How one week's person-days become the next's: from `start` by each cause to `end`, downwards.
 
     More is dark, less is light, and each bar bears its figure with its sign.
     """
     labels = ["Last week", *(label for label, _ in parts), "This week"]
-    text = [f"{start:,.1f}", *(f"{value:+,.1f}" for _, value in parts), f"{end:,.1f}"]
+    text = [f"{start:,.1f}", *(f"{tenth(value):+,.1f}" for _, value in parts), f"{end:,.1f}"]
     figure = go.Figure(
         go.Waterfall(
             orientation="h",

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import streamlit as st
 
@@ -239,6 +239,18 @@ def show_more_button(key: str, shown: int, total: int) -> None:
         st.session_state[key] = shown + 5 * data.ROWS_SHOWN
 
     st.button(f"Show more ({total - shown:,} not shown)", key=f"{key}-button", on_click=more)
+
+
+def map_key(name: str) -> str:
+    """The key of a map that can be clicked: a new one after each click, so that the same mark can be clicked again."""
+    return f"{name}-{st.session_state.get(f'{name}-clicks', 0)}"
+
+
+def clicked(name: str) -> list[list[Any]]:
+    """What the marks say that were clicked on a map just now; only for the map's own callback."""
+    points = st.session_state[map_key(name)]["selection"]["points"]
+    st.session_state[f"{name}-clicks"] = st.session_state.get(f"{name}-clicks", 0) + 1
+    return [list(point["customdata"]) for point in points if point.get("customdata")]
 
 
 def link_to_call(phone: str | None) -> str:

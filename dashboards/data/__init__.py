@@ -176,7 +176,11 @@ def _answer(
 
 
 def query_answer(
-    shown: Publication, base: str, given: Mapping[str, Any], sql: str, parameters: Sequence[Any] = ()
+    shown: Publication,
+    base: str,
+    given: Mapping[str, Any],
+    sql: str,
+    parameters: Sequence[Any] | Mapping[str, Any] = (),
 ) -> list[Row]:
     """Rows of a query on ``answer``, the rows of the query `base`, which is asked once and kept in memory.
 
@@ -184,8 +188,10 @@ def query_answer(
     """
     _check_own(shown.role, shown.file)
     memory = _answer(shown.role, str(shown.file), base, tuple(given.values()), tuple(given))
+    is_named = isinstance(parameters, Mapping)
+    values = tuple(parameters.values()) if isinstance(parameters, Mapping) else tuple(parameters)
     with memory.cursor() as cursor:
-        return _as_rows(_fetch(cursor, sql, tuple(parameters), ()))
+        return _as_rows(_fetch(cursor, sql, values, tuple(parameters) if is_named else ()))
 
 
 def contacts(shown: Publication, page: str, parameters: dict[str, Any], traveller_ids: Sequence[str]) -> dict[str, Row]:

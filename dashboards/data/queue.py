@@ -5,7 +5,6 @@ A decision is shown as soon as it is kept: what was decided since the publicatio
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from pathlib import Path
@@ -80,29 +79,32 @@ def since_publication(shown: Publication, kind: str, *key: str) -> dict[str, tup
 
 
 NEWER = """
-    newer as (
+    with newer as (
         select {keys},
             unnest($new_decision::varchar[]) as new_decision, unnest($new_decided_at::timestamp[]) as new_decided_at,
             unnest($new_decided_by::varchar[]) as new_decided_by, unnest($new_note::varchar[]) as new_note
-    )
+    ),
+
+    findings as (
+        select
+            a.* replace (
+                coalesce(n.new_decision, a.decision) as decision,
+                coalesce(n.new_note, a.decision_note) as decision_note,
+                case when n.new_decision is not null or a.decision is null
+                    then coalesce(n.new_decided_at, a.decided_at) else a.decided_at end as decided_at,
+                case when n.new_decision is not null or a.decision is null
+                    then coalesce(n.new_decided_by, a.decided_by) else a.decided_by end as decided_by
+            )
+        from answer as a left join newer as n using ({using})
+    ),
+
+    chosen as (select * from findings where {where})
 """
-"""A query's first CTE; `keys` unnests the lists of the finding's key."""
-
-DECIDED = """
-    coalesce(n.new_decision, {table}.decision) as decision,
-    coalesce(n.new_note, {table}.decision_note) as decision_note,
-    case when n.new_decision is not null or {table}.decision is null
-        then coalesce(n.new_decided_at, {table}.decided_at) else {table}.decided_at end as decided_at,
-    case when n.new_decision is not null or {table}.decision is null
-        then coalesce(n.new_decided_by, {table}.decided_by) else {table}.decided_by end as decided_by
-"""
+"""The start of each query on the findings kept in memory: ``keys`` unnests the lists of the finding's key."""
 
 
-def conditions(filters: Filters, columns: dict[str, str], searched: Sequence[str]) -> tuple[str, dict[str, Any]]:
-    """The condition of a query on findings and its parameters.
-
-    `columns` names the column of each filter that the queue has; `searched` are the texts that a search looks into.
-    """
+def conditions(filters: Filters, columns: dict[str, str]) -> tuple[str, dict[str, Any]]:
+    """The condition of a query on findings and its parameters; `columns` names the column of each filter."""
     found, given = ["true"], dict[str, Any]()
     for name, column in columns.items():
         values = getattr(filters, name)
@@ -112,9 +114,36 @@ def conditions(filters: Filters, columns: dict[str, str], searched: Sequence[str
             given[name] = tuple(values)
     if filters.decided is not None:
         found.append(f"decision is {'not ' if filters.decided else ''}null")
-    text = filters.search.strip()
-    if text:
-        told = " or ".join(f"contains(strip_accents(lower({one})), strip_accents(lower($search)))" for one in searched)
-        found.append(f"({told})")
-        given["search"] = text
     return " and ".join(found), given
+
+
+@st.cache_data(max_entries=200, ttl=3600, show_spinner=False)
+def _asked(
+    generation: str,
+    role: str,
+    base: str,
+    given: tuple[tuple[str, Any], ...],
+    sql: str,
+    parameters: tuple[tuple[str, Any], ...],
+    _shown: Publication,
+) -> list[Row]:
+    return data.query_answer(_shown, base, dict(given), sql, dict(parameters))
+
+
+def ask(shown: Publication, base: str, given: dict[str, Any], sql: str, parameters: dict[str, Any]) -> list[Row]:
+    """Rows of a query on the findings `base`, which are kept in memory; kept by role and generation, too."""
+    key = (f"{shown.file}", shown.role, base, tuple(given.items()), sql, tuple(parameters.items()))
+    return _asked(*key, shown)
+
+
+def people_found(shown: Publication, text: str) -> tuple[str, ...]:
+    """The travellers whose name or e-mail holds a text; none in an analyst's file.
+
+    What is searched is not logged; whom it finds is, when they are listed.
+    """
+    sql = """
+        select traveller_id from mart.traveller_contact
+        where contains(strip_accents(lower(full_name)), strip_accents(lower($text)))
+            or contains(lower(email), lower($text))
+    """
+    return tuple(row["traveller_id"] for row in query(shown.role, shown.file, sql, {"text": text.strip()}))

@@ -7,55 +7,66 @@ from typing import Any
 from dashboards.data import Publication, Row, query, queue
 from dashboards.data.queue import Filters
 
-_FINDINGS = (
-    "with"
-    + queue.NEWER.format(keys="unnest($audit_ids::varchar[]) as audit_id")
-    + """,
-
-    findings as (
-        select
-            a.audit_id, a.traveller_id, a.audit_status, a.match_score, a.matched_trip_id, a.registered_at, a.reason,
-            a.starts_date, a.ends_date, a.uncovered_dates, a.observed_refs, a.has_booking, a.has_expense,
-            coalesce(a.country_code, '') as country,
-            coalesce(t.school, '') as school,
-            coalesce(t.affiliation, '') as affiliation,
-            t.identity_status,
-            case when a.starts_date > $today then 'coming' when a.ends_date >= $today then 'now' else 'past' end
-                as time,
-            {decided}
-        from mart.trip_audit as a
-        left join mart.traveller as t on a.traveller_id = t.traveller_id
-        left join newer as n on a.audit_id = n.audit_id
-    ),
-
-    chosen as (
-        select f.* {names}
-        from findings as f {contact}
-        where {where}
-    )
+# What the page counts and filters by; the words of a finding are fetched for those that are listed.
+_BASE = """
+    select
+        a.audit_id, a.traveller_id, a.audit_status, a.starts_date, a.ends_date,
+        coalesce(a.country_code, '') as country,
+        coalesce(t.school, '') as school,
+        coalesce(t.affiliation, '') as affiliation,
+        case when a.starts_date > $today then 'coming' when a.ends_date >= $today then 'now' else 'past' end as time,
+        a.decision, a.decision_note, a.decided_at, a.decided_by
+    from mart.trip_audit as a
+    left join mart.traveller as t on a.traveller_id = t.traveller_id
 """
-)
 
-_CONTACT = "left join mart.traveller_contact as c on f.traveller_id = c.traveller_id"
+_KEYS = "unnest($audit_ids::varchar[]) as audit_id"
 _ORDER = "order by decision is not null, starts_date desc nulls last, audit_id"
+_COLUMNS = {
+    "statuses": "audit_status",
+    "countries": "country",
+    "schools": "school",
+    "affiliations": "affiliation",
+    "times": "time",
+}
 
 
-def _ask(shown: Publication, filters: Filters, select: str, names: str = "") -> list[Row]:
-    columns = {
-        "statuses": "f.audit_status",
-        "countries": "f.country",
-        "schools": "f.school",
-        "affiliations": "f.affiliation",
-        "times": "f.time",
-    }
-    searched = ["f.audit_id", "f.reason", "f.matched_trip_id", "f.traveller_id", "c.full_name", "c.email"]
-    where, given = queue.conditions(filters, columns, searched)
-    contact = _CONTACT if names or filters.search.strip() else ""
-    decided = queue.DECIDED.format(table="a")
-    sql = _FINDINGS.format(decided=decided, names=names, where=where, contact=contact) + select
-    newer = queue.since_publication(shown, "audit", "audit_ids")
-    parameters: dict[str, Any] = {**newer, "today": queue.today(shown), **given}
-    return query(shown.role, shown.file, sql, parameters)
+def _ask(shown: Publication, filters: Filters, select: str) -> list[Row]:
+    where, given = queue.conditions(filters, _COLUMNS)
+    if filters.search.strip():
+        given |= {"text": filters.search.strip(), "people": queue.people_found(shown, filters.search)}
+        given["found"] = _worded(shown, filters.search)
+        where += """ and (audit_id in (select unnest($found::varchar[]))
+            or traveller_id in (select unnest($people::varchar[]))
+            or contains(concat(audit_id, ' ', traveller_id), $text))"""
+    sql = queue.NEWER.format(keys=_KEYS, using="audit_id", where=where) + select
+    parameters: dict[str, Any] = {**queue.since_publication(shown, "audit", "audit_ids"), **given}
+    return queue.ask(shown, _BASE, {"today": queue.today(shown)}, sql, parameters)
+
+
+def _worded(shown: Publication, text: str) -> tuple[str, ...]:
+    """The findings whose reason or evidence holds a text."""
+    sql = """
+        select audit_id from mart.trip_audit
+        where contains(lower(reason), lower($text)) or contains(lower(matched_trip_id), lower($text))
+            or contains(lower(array_to_string(observed_refs, ' ')), lower($text))
+    """
+    return tuple(row["audit_id"] for row in query(shown.role, shown.file, sql, {"text": text.strip()}))
+
+
+def _with_words(shown: Publication, rows: list[Row], with_names: bool = False) -> list[Row]:
+    """The rows with reason and evidence, and the names that the role's file holds where they are asked for."""
+    names, join = "", ""
+    if with_names:
+        names, join = ", c.full_name, c.email", "left join mart.traveller_contact as c using (traveller_id)"
+    sql = f"""
+        select a.audit_id, a.match_score, a.matched_trip_id, a.reason, a.observed_refs {names}
+        from mart.trip_audit as a {join}
+        where a.audit_id in (select unnest(?::varchar[]))
+    """
+    found = query(shown.role, shown.file, sql, [tuple(row["audit_id"] for row in rows)]) if rows else []
+    by_id = {row["audit_id"]: row for row in found}
+    return [row | by_id[row["audit_id"]] for row in rows]
 
 
 def counts(shown: Publication, filters: Filters) -> list[Row]:
@@ -83,25 +94,23 @@ def by_school(shown: Publication, filters: Filters) -> list[Row]:
 
 def findings(shown: Publication, filters: Filters, limit: int) -> list[Row]:
     """Findings without names, the open ones first, then the latest trips."""
-    return _ask(shown, filters, f"select * from chosen {_ORDER} limit {int(limit)}")
+    return _with_words(shown, _ask(shown, filters, f"select * from chosen {_ORDER} limit {int(limit)}"))
 
 
 def for_export(shown: Publication, filters: Filters) -> list[Row]:
     """Findings with the names that the role's file holds, for a file; the export is logged before it is given."""
-    names = ", c.full_name, c.email"
-    return _ask(shown, filters, f"select * from chosen {_ORDER} limit {queue.EXPORT_ROWS}", names)
+    rows = _ask(shown, filters, f"select * from chosen {_ORDER} limit {queue.EXPORT_ROWS}")
+    return _with_words(shown, rows, with_names=True)
 
 
 def choices(shown: Publication) -> dict[str, list[str]]:
     """The values that the filters offer."""
     sql = """
-        select list_sort(list(distinct coalesce(a.country_code, ''))) as countries,
-            list_sort(list(distinct coalesce(t.school, ''))) as schools,
-            list_sort(list(distinct coalesce(t.affiliation, ''))) as affiliations
-        from mart.trip_audit as a left join mart.traveller as t on a.traveller_id = t.traveller_id
+        select list_sort(list(distinct country)) as countries, list_sort(list(distinct school)) as schools,
+            list_sort(list(distinct affiliation)) as affiliations
+        from chosen
     """
-    row = query(shown.role, shown.file, sql)[0]
-    return {name: list(values or []) for name, values in row.items()}
+    return {name: list(values or []) for name, values in _ask(shown, Filters(), sql)[0].items()}
 
 
 def estimate(shown: Publication) -> Row | None:

@@ -69,7 +69,7 @@ def ask_filters(shown: Publication) -> Filters:
             "Requirement", offered["kinds"], format_func=lambda one: REQUIREMENT.get(one, one), key=f"{KEY}-kind"
         )
         label = "Search" if shown.role == "analyst" else "Search names too"
-        search = first[2].text_input(label, key=f"{KEY}-search", placeholder="Trip, rule, words")
+        search = first[2].text_input(label, key=f"{KEY}-search", placeholder="Trip, rule")
         times = second[0].multiselect(
             "When", list(queue_list.TIMES), format_func=lambda one: queue_list.TIMES[one], key=f"{KEY}-time"
         )

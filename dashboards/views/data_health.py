@@ -50,7 +50,11 @@ def show_feeds(shown: Publication) -> None:
         return
     st.html('<p class="m-facts">Every record of every file is loaded, rejected with a reason, or blank.</p>')
     columns = ["Feed", "State", "Newest received", "Files", "Records", "Loaded", "Rejected", "Blank", "Account"]
-    parts.table("Feeds", columns, [feed_cells(feed, shown) for feed in feeds])
+    absent = [feed["feed"] for feed in feeds if feed["status"] == "missing" and feed["is_optional"]]
+    parts.table("Feeds", columns, [feed_cells(feed, shown) for feed in feeds if feed["feed"] not in absent])
+    if absent:
+        text = f"Optional, and never came: {words.joined(absent)}."
+        st.html(f'<p class="m-facts">{words.safe(text, 600)}</p>')
 
 
 def show_files(shown: Publication) -> None:

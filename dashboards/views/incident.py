@@ -6,9 +6,10 @@ from datetime import datetime, timedelta
 
 import streamlit as st
 
-from dashboards import data, export, parts, people, roll_call_list, words
+from dashboards import charts, data, export, parts, people, roll_call_list, words
 from dashboards.data import Publication, Row, incident, now
 from dashboards.data.incident import Area
+from dashboards.data.now import Filters
 from dashboards.parts import Card
 from pipelines import roll_call
 from pipelines.errors import MusterError
@@ -100,15 +101,46 @@ def ask_place(shown: Publication) -> Found | None:
     return area, incident.concerned(shown, area), None, None
 
 
+def choose_point() -> None:
+    """Make the mark that was clicked on the map the centre of what is looked into."""
+    found = [given for given in parts.clicked("incident-map") if len(given) == 4]
+    if found:
+        _, _, latitude, longitude = found[0]
+        st.session_state["latitude"], st.session_state["longitude"] = round(latitude, 4), round(longitude, 4)
+
+
+def show_map(shown: Publication, at: datetime, centre: tuple[float, float, float] | None) -> None:
+    """Where people are at that time, by place; a click on a mark looks around it."""
+    places = now.places(shown, at, Filters())
+    with st.container(height=440, border=False, key="m-map"):  # style.css lowers it on a narrow screen
+        st.plotly_chart(
+            charts.incident_map(places, charts.worth_marking(places), centre),
+            config=charts.MAP_CONFIG,
+            height="stretch",
+            key=parts.map_key("incident-map"),
+            on_select=choose_point,
+            selection_mode="points",
+        )
+    legend = "".join(words.badge(number) for number in (5, 4, 3, 2, 1, None))
+    st.html(
+        f'<div class="m-legend">{legend}<span class="m-dim">Where people are then. Click a mark to look around it; the '
+        "circle is what is looked into.</span></div>"
+    )
+
+
 def ask_point(shown: Publication) -> Found | None:
-    """A point and a radius."""
-    columns = st.columns(3)
+    """A point and a radius, typed or clicked on the map above."""
+    above, columns = st.container(), st.columns(3)
     latitude = columns[0].number_input("Latitude (north)", -90.0, 90.0, None, format="%.4f", key="latitude")
     longitude = columns[1].number_input("Longitude (east)", -180.0, 180.0, None, format="%.4f", key="longitude")
     radius = columns[2].number_input("Radius in km", 5, 2000, 50, step=5, key="point-radius")
     times = ask_time(shown)
+    with above:
+        centre = None if latitude is None or longitude is None else (latitude, longitude, float(radius))
+        show_map(shown, times[1], centre)
     if latitude is None or longitude is None:
-        parts.notice("info", "Give the point.", "Degrees as maps show them, south and west negative: -1.29 and 36.82.")
+        text = "Click a mark on the map, or type degrees as maps show them, south and west negative: -1.29 and 36.82."
+        parts.notice("info", "Choose the point.", text)
         return None
     title = f"{latitude:.4f}, {longitude:.4f}"
     area = Area(title, "circle", latitude, longitude, float(radius), None, None, None, *times)

@@ -41,6 +41,8 @@ def headline_cards(counts: Row) -> list[Card]:
 def ask_filters(shown: Publication, at: datetime) -> Filters:
     """The filters, folded away on a narrow screen's worth of controls."""
     offered = now.choices(shown, at)
+    kept = [code for code in st.session_state.get("now-country", []) if code in offered["country"]]
+    st.session_state["now-country"] = kept  # at another time nobody may be there
     with st.expander("Filters: level, country, presence, affiliation, school", expanded=False):
         first = st.columns(3)
         levels = first[0].multiselect(
@@ -50,7 +52,9 @@ def ask_filters(shown: Publication, at: datetime) -> Filters:
             format_func=lambda number: words.level_of(number).text,
             help="People at an unknown level always stay listed.",
         )
-        countries = first[1].multiselect("Country", offered["country"], format_func=words.country_name)
+        countries = first[1].multiselect(
+            "Country", offered["country"], format_func=words.country_name, key="now-country"
+        )
         presences = first[2].multiselect(
             "Presence", offered["presence"], format_func=lambda value: words.lookup(words.PRESENCE, value)
         )
@@ -76,6 +80,18 @@ def _or_none(value: str) -> str:
     return value or "Not known"
 
 
+def choose_country() -> None:
+    """Narrow the page to the country that was clicked on the map, or whose mark was."""
+    codes = [given[0] for given in parts.clicked("world")]
+    if codes and codes[0]:
+        st.session_state["now-country"] = [codes[0]]
+
+
+def show_all() -> None:
+    """Widen the page to all countries again."""
+    st.session_state["now-country"] = []
+
+
 def show_map(shown: Publication, at: datetime, filters: Filters) -> None:
     """The map with its legend, and who is not on it."""
     places = now.places(shown, at, filters)
@@ -83,7 +99,16 @@ def show_map(shown: Publication, at: datetime, filters: Filters) -> None:
     lost = sum(row["everybody"] for row in places if not charts.is_located(row))
     small = sum(charts.is_located(row) for row in places) - len(marked)
     with st.container(height=440, border=False, key="m-map"):  # style.css lowers it on a narrow screen
-        st.plotly_chart(charts.world_map(places, marked), config=charts.MAP_CONFIG, height="stretch", key="world")
+        st.plotly_chart(
+            charts.world_map(places, marked),
+            config=charts.MAP_CONFIG,
+            height="stretch",
+            key=parts.map_key("world"),
+            on_select=choose_country,
+            selection_mode="points",
+        )
+    if filters.countries:
+        st.button("Show all countries", key="now-all", on_click=show_all)
     legend = "".join(words.badge(number) for number in (5, 4, 3, 2, 1, None))
     missing = (
         f" {words.count_of(lost, 'person', 'people')} without a position on the map: only in the lists." if lost else ""
@@ -92,7 +117,8 @@ def show_map(shown: Publication, at: datetime, filters: Filters) -> None:
         missing += f" {words.count_of(small, 'place')} of lower levels or with fewer people not marked."
     st.html(
         f'<div class="m-legend">{legend}<span class="m-dim">Larger mark: more people, possible and overdue included; '
-        f"on the way not. A country has the highest level at which somebody is there.{missing}</span></div>"
+        "on the way not. A country has the highest level at which somebody is there. Click a country or a mark to "
+        f"list only its people.{missing}</span></div>"
     )
 
 

@@ -157,8 +157,8 @@ def show_causes(shown: Publication, week: date, current: date) -> None:
     body = [
         [
             words.badge(row["risk_level"]),
-            f"{row['last_week_as_known_then']:,.1f}",
-            *(f"{round(row[name] or 0, 1) + 0.0:+,.1f}" for name in CAUSES),
+            f"{charts.tenth(row['last_week_as_known_then']):,.1f}",
+            *(f"{charts.tenth(row[name] or 0):+,.1f}" for name in CAUSES),
             f"{row['person_days']:,.1f}",
         ]
         for row in rows

@@ -159,6 +159,32 @@ def test_a_hover_on_the_map_is_in_words(chromium: Any, address: str) -> None:
     page.close()
 
 
+def click_mark(page: Any, number: str) -> None:
+    """Click the last mark that bears a level's number, where the mark lies."""
+    mark = page.locator(f".scattergeo text:has-text('{number}')").last
+    mark.scroll_into_view_if_needed()
+    box = mark.bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+
+
+def test_a_click_on_the_map_narrows_now_and_centres_an_incident(chromium: Any, address: str) -> None:
+    page = browser.open_page(chromium, address, "1280")
+    click_mark(page, "5")
+    page.get_by_role("button", name="Show all countries").wait_for(timeout=15_000)
+    page.wait_for_selector("text=/Shown below: Extreme and High|Shown below: 5 Extreme and 4 High; /")
+    page.get_by_role("button", name="Show all countries").click()
+    page.wait_for_selector("text=There now, in Extreme and High places: 18")
+    page.close()
+    page = browser.open_page(chromium, f"{address}/incident", "1280")
+    page.get_by_text("A point", exact=True).click()
+    page.wait_for_selector("text=Choose the point.")
+    browser.settle(page)
+    click_mark(page, "5")
+    page.wait_for_selector("text=/Inside: [1-9]/", timeout=15_000)
+    assert page.get_by_label("Latitude (north)").input_value()
+    page.close()
+
+
 def test_an_open_page_shows_a_new_generation_within_10_seconds(chromium: Any, tmp_path: Path) -> None:
     with browser.served(tmp_path) as address:
         page = browser.open_page(chromium, address, "1280")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import math
 import stat
 from collections.abc import Iterator
 from datetime import timedelta
@@ -13,7 +14,7 @@ from pathlib import Path
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards import data, export, roll_call_list
+from dashboards import charts, data, export, roll_call_list
 from dashboards.data import incident
 from dashboards.data.incident import Area, Place
 from pipelines import roll_call
@@ -110,7 +111,7 @@ def test_who_has_left_and_who_arrives_by_the_hours_asked(page: Path) -> None:
 
 def test_a_point_needs_both_numbers(page: Path) -> None:
     app = ask("A point")
-    assert "Give the point." in text(app)
+    assert "Choose the point." in text(app)
     app.number_input(key="latitude").set_value(9.1)
     app.number_input(key="longitude").set_value(39.4).run()
     assert not app.exception
@@ -251,3 +252,18 @@ def test_a_roll_call_that_cannot_be_written_says_so(tmp_path: Path) -> None:
     roll_call.path(home).mkdir(parents=True)
     with pytest.raises(MusterError, match="was not kept"):
         roll_call.open_roll_call(home, "T", {}, [], fixture.AS_OF, "me")
+
+
+def test_the_circle_on_the_map_is_as_wide_as_what_is_looked_into() -> None:
+    for latitude, longitude in ((50.45, 30.52), (-1.29, 179.9), (89.5, 0.0)):
+        figure = charts.incident_map([], [], (latitude, longitude, 100.0))
+        ring, centre = figure.data[-2], figure.data[-1]
+        assert (centre.lat[0], centre.lon[0]) == (latitude, longitude)
+        for lat, lon in zip(ring.lat, ring.lon, strict=True):
+            assert -180 <= lon <= 180
+            turns = [math.radians(degrees) for degrees in (latitude, lat, lon - longitude)]
+            cosine = math.sin(turns[0]) * math.sin(turns[1]) + math.cos(turns[0]) * math.cos(turns[1]) * math.cos(
+                turns[2]
+            )
+            assert 6371.0088 * math.acos(min(1.0, cosine)) == pytest.approx(100, abs=0.01)
+    assert len(charts.incident_map([], [], None).data) == 0

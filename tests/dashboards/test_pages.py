@@ -129,6 +129,7 @@ def test_data_health_counts_rejects_without_showing_them(
     assert "&lt;i&gt;roster&lt;/i&gt;" in body and "It would drop 41 % of the rows" in body
     assert "9 records were rejected." in body and "the start is no date" not in body
     assert "10,391" in body and "adds up" in body
+    assert "Optional, and never came: alerts." in body
     assert "2 stays are at a place that is not recognised." in body
 
 
