@@ -10,10 +10,10 @@ SOURCES := pipelines dashboards tests
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(if $(shell $(name) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo serve test check lint format dagster screenshots clean
+.PHONY: help run demo serve test check lint format dagster screenshots audit-curve clean
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
 
 run: $(VENV)/.stamp ## make the environment and a demo home if none, run the pipeline, serve the dashboard
 	@if [ -e "$(HOME_DIR)/home.json" ] || [ -n "$$(find "$(HOME_DIR)/inbox" -type f -print -quit 2>/dev/null)" ]; then \
@@ -50,6 +50,9 @@ dagster: $(VENV)/.stamp ## Dagster's own pages on this machine alone: assets, ch
 
 screenshots: $(VENV)/.stamp ## pictures of every page of the dashboard into screenshots/
 	@MUSTER_HOME="$(HOME_DIR)" $(BIN)/python -m tests.dashboards.screenshots
+
+audit-curve: $(VENV)/.stamp ## precision and recall of the audit on generated offices, as noise rises (some minutes)
+	@$(BIN)/python -m tests.audit.measure
 
 clean: ## remove the environment and caches; never a home
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis muster.egg-info

@@ -145,7 +145,10 @@ def _estimate_note(con: duckdb.DuckDBPyConnection) -> list[str]:
     ).fetchone()
     if row is None or not row[3]:
         return []
-    return [f"Ended trips that no feed saw: about {row[0]:,.0f} ({row[1]:,.0f} to {row[2]:,.0f}). {row[4]}"]
+    return [
+        f"Ended trips that no feed saw: about {row[0]:,.0f} (95 % by chance alone: {row[1]:,.0f} to {row[2]:,.0f}). "
+        f"{row[4]}"
+    ]
 
 
 def find(con: duckdb.DuckDBPyConnection, audit_id: str) -> dict[str, Any]:

@@ -74,6 +74,9 @@ class Rule(_Strict):
     requirement: Requirement
     obligation: Obligation
     lead_days: int = Field(0, ge=0, le=366, description="whole days before the local day of departure")
+    days_after_return: int | None = Field(
+        None, ge=0, le=366, description="whole days after the last day of the trip, instead of lead_days"
+    )
     approver: str | None = None
     decisive: Literal["registration", "departure"]
     scope: Literal["traveller", "group"] = Field("traveller", description="whose approval counts")
@@ -107,6 +110,8 @@ class Rule(_Strict):
             raise ValueError(
                 "'register' is satisfied by the traveller's own registration; leave out scope, satisfied_by"
             )
+        if self.days_after_return is not None and self.lead_days:
+            raise ValueError("lead_days and days_after_return exclude each other; keep one")
         if self.satisfied_by == "register":
             raise ValueError("satisfied_by names a kind of review, and 'register' is none")
         return self
@@ -269,6 +274,7 @@ RULE_COLUMNS = {
     "requirement": "varchar",
     "obligation": "varchar",
     "lead_days": "integer",
+    "days_after_return": "integer",
     "approver": "varchar",
     "decisive": "varchar",
     "review_scope": "varchar",
@@ -315,6 +321,7 @@ def _row(number: int, rule: Rule, policy: Policy, known: list[str], office_timez
         rule.requirement,
         rule.obligation,
         rule.lead_days,
+        rule.days_after_return,
         rule.approver,
         rule.decisive,
         rule.scope,

@@ -47,10 +47,10 @@ def open_facts(home: Home, trip_id: str | None = None) -> duckdb.DuckDBPyConnect
         con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as published (read_only)")
         con.execute("create schema reference; create schema core; create schema mart")
         _copy_facts(con, trip_id)
-    except duckdb.CatalogException:
+    except (duckdb.CatalogException, duckdb.BinderException):
         con.close()
         raise MusterError(
-            f"The publication in {home.root} was made before trips were judged by policy; run 'muster run' again."
+            f"The publication in {home.root} was made before trips were judged as they are now; run 'muster run' again."
         ) from None
     return con
 
@@ -81,6 +81,9 @@ def _copy_facts(con: duckdb.DuckDBPyConnection, trip_id: str | None) -> None:
         from published.mart.policy_review as r
         inner join core.policy_trip as t on r.trip_id = t.trip_id
         """
+    )
+    con.execute(
+        "select t.returns_date, r.days_after_return from core.policy_trip as t, reference.policy_rule as r limit 0"
     )
     con.execute("create table core.pseudonym as select distinct traveller_key, traveller_id from core.policy_trip")
     con.execute("create view core.rating_period as select * from published.mart.rating_period")

@@ -18,7 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import decisions, places, policy
-from pipelines.settings import PROJECT, REFERENCE, Home, Settings
+from pipelines.settings import PROJECT, REFERENCE, Home, Settings, configuration_sha256
 
 FIRST_YEAR, LAST_YEAR = 1990, 2061
 _STEP = timedelta(days=7)
@@ -37,7 +37,7 @@ def load(
     ``as_of`` and ``known_at`` are aware instants; they become naive UTC timestamps, as all ``_at`` columns are.
     ``progress`` is told of the gazetteer being built, which happens once and takes half a minute.
     """
-    _load_parameter(con, settings, as_of, known_at)
+    _load_parameter(con, home, settings, as_of, known_at)
     _load_lists(con)
     decisions.load(con, home, naive_utc(known_at))
     rules = policy.load_policy(policy.policy_path(home, settings))
@@ -54,7 +54,9 @@ def naive_utc(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(tzinfo=None)
 
 
-def _load_parameter(con: duckdb.DuckDBPyConnection, settings: Settings, as_of: datetime, known_at: datetime) -> None:
+def _load_parameter(
+    con: duckdb.DuckDBPyConnection, home: Home, settings: Settings, as_of: datetime, known_at: datetime
+) -> None:
     con.execute(
         """create or replace table reference.parameter as select
             ?::timestamp as as_of, ?::timestamp as known_at, ?::varchar as office_timezone,
@@ -71,7 +73,7 @@ def _load_parameter(con: duckdb.DuckDBPyConnection, settings: Settings, as_of: d
             settings.count_home,
             settings.resolution,
             settings.headline,
-            settings.sha256(),
+            configuration_sha256(home, settings),
         ],
     )
     con.execute("create or replace table reference.provider_order (provider varchar, provider_rank integer)")

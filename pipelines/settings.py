@@ -128,10 +128,25 @@ class Settings(_Strict):
     def sha256(self) -> str:
         """The digest of all values that the data rest on, defaults included, as hexadecimal text.
 
-        Who gets reports and who may look is no part of it.
+        Who gets reports and who may look is no part of it, nor is what is in the files that settings name.
         """
         text = json.dumps(self.model_dump(mode="json", exclude={"smtp"}) | {"roles": {}}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
+
+
+def configuration_sha256(home: Home, settings: Settings) -> str:
+    """The digest of all that a person chooses: settings, the policy in force, the home's contracts and place names.
+
+    Two publications of one digest were made by the same choices; files are told apart by name and content.
+    """
+    policy = (
+        home.root / settings.policy_file if settings.policy_file else REFERENCE / "policies" / f"{settings.policy}.yml"
+    )
+    digest = hashlib.sha256(settings.sha256().encode())
+    for path in (policy, *sorted(home.contracts.glob("*.yml")), home.root / "places.csv"):
+        if path.is_file():
+            digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
+    return digest.hexdigest()
 
 
 class Home:

@@ -33,7 +33,7 @@ def test_declared_sources_are_the_tables_that_the_code_makes(harness: ModuleType
     home = Home(tmp_path).prepare()
     then = parse_instant("2026-11-16", "UTC", "--as-of")
     landing.load(con, home, Settings(), load_contracts(home, Settings()), then)
-    _load_parameter(con, Settings(), then, then)
+    _load_parameter(con, home, Settings(), then, then)
     bridge.load(con, home, Settings(), {}, [], then)
     validation.prepare_findings(con)
     for table, columns in harness.source_types().items():

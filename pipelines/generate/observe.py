@@ -89,7 +89,8 @@ def observe(
     may_claim = is_travelled & (departs + 5 * DAY < as_of) & ~faults["unseen"] & ~faults["one_way"]
     claims = rng.random(count) < np.where(is_booked, 0.45, 0.78)
     is_expensed = (may_claim & claims & ~faults["unregistered_booking"]) | (
-        faults["unregistered_expense"] & (departs < as_of)
+        # Nobody claims the expenses of a trip that was not made.
+        faults["unregistered_expense"] & is_travelled & (departs < as_of)
     )
     told_at, issued_at = _told(rng, departs, faults, as_of)
     locator_number = _locators(rng, number, issued_at, is_booked, faults, trips.person)

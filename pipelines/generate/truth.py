@@ -245,25 +245,41 @@ def _audit(scene: Scene, identity: np.ndarray) -> np.ndarray:
     faults = scene.faults
     seen = scene.is_registered | scene.is_booked | scene.is_expensed
     observed = scene.is_booked | scene.is_expensed
-    # What an expense report alone shows was made, and a booking alone does not tell whether it is personal.
-    is_cancelled = faults["cancelled_trip"] & (scene.is_registered | scene.is_booked)
-    is_personal = faults["personal"] & (scene.is_registered | scene.is_expensed)
+    # A booking alone does not tell whether the trip is personal, and a registration only of what it covers.
+    lacks_days, keeps_days = _partly_registered(scene)
+    covers_none = faults["wrong_country"] | (faults["partial"] & ~keeps_days)
+    is_personal = faults["personal"] & ((scene.is_registered & ~covers_none) | scene.is_expensed)
     # Expense reports hold no names.
     no_id, no_email = (faults[kind] | faults["name_only"] for kind in ("missing_person_id", "email_misspelt"))
     is_nameless = scene.is_expensed & ~scene.is_booked & no_id & no_email
     cases = (
         (~seen, "unseen"),
-        (is_cancelled, "cancelled"),
+        (faults["cancelled_trip"], "cancelled"),
         (scene.is_home | is_personal, "not_required"),
         ((identity != "matched") | is_nameless, "undetermined"),
         (~scene.is_registered, "unregistered"),
         (~observed, "unconfirmed"),
         (faults["place_unknown"], "undetermined"),
-        (faults["wrong_country"], "unregistered"),
-        (faults["partial"], "partial"),
+        (covers_none, "unregistered"),
+        (faults["partial"] & lacks_days, "partial"),
         (faults["registered_late"], "registered_late"),
     )
     return np.select([condition for condition, _ in cases], [status for _, status in cases], "registered")
+
+
+def _partly_registered(scene: Scene) -> tuple[Bools, Bools]:
+    """Of registrations of the first part alone: whether days abroad are left out, and whether any are registered.
+
+    By A1 a day at home is not asked about, and three days after the registered end in the same country are covered.
+    """
+    route, world = scene.route, scene.world
+    home = world.country[scene.people.home[scene.trips.person]]
+    first = world.country[scene.first]
+    second = np.where(scene.second >= 0, world.country[np.maximum(scene.second, 0)], first)
+    until = world.to_local(route.ends[:, STAY_A], route.place[:, STAY_A]) // DAY
+    last = world.to_local(route.starts[:, BACK], route.origin[:, BACK]) // DAY
+    is_near = (scene.second >= 0) & (second == first) & (last - until <= 3)
+    return (second != home) & ~is_near, first != home
 
 
 def _readme() -> str:

@@ -19,7 +19,7 @@ from pipelines.errors import MusterError, UsageError
 from pipelines.published import PublicationRow, publication_row, role_file
 from pipelines.reports import content, first_issue
 from pipelines.reports.model import Copy, Report
-from pipelines.settings import Home, load_settings
+from pipelines.settings import Home, configuration_sha256, load_settings
 from pipelines.tables import print_rows
 
 
@@ -153,10 +153,10 @@ def drop_change(con: duckdb.DuckDBPyConnection) -> None:
 
 def require_same_settings(home: Home, publication: PublicationRow) -> None:
     """Raise MusterError where a past state built today would not be like the publication."""
-    if load_settings(home).sha256() != publication.configuration_sha256:
+    if configuration_sha256(home, load_settings(home)) != publication.configuration_sha256:
         raise MusterError(
-            "muster.yml has changed since the last publication, so the weeks before it cannot be told alike; "
-            "run 'muster run' first."
+            "The configuration (muster.yml, policy, contracts or places.csv) has changed since the last publication, "
+            "so the weeks before it cannot be told alike; run 'muster run' first."
         )
 
 

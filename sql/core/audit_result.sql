@@ -28,7 +28,11 @@ matches as (
         registration_key,
         row_number() over (
             partition by observed_key
-            order by count(*) desc, count(*) filter (where is_same_area) desc, registration_key desc
+            order by
+                count(*) filter (where coverage = 'covered') desc,
+                count(*) desc,
+                count(*) filter (where is_same_area) desc,
+                registration_key desc
         ) as choice
     from days
     where registration_key is not null
@@ -40,9 +44,10 @@ counted as (
         observed_key,
         count(*) filter (where coverage <> 'left_open') as day_count,
         count(*) filter (where coverage = 'covered') as covered_count,
-        count(*) filter (where coverage = 'covered' and is_same_area) as same_area_count,
+        count(*) filter (where registration_key is not null) as registered_count,
+        count(*) filter (where registration_key is not null and is_same_area) as same_area_count,
         count(*) filter (where coverage = 'uncovered') as uncovered_count,
-        count(*) filter (where coverage = 'place_unknown') as unknown_count,
+        count(*) filter (where coverage = 'personal') as personal_count,
         list_sort(list(distinct day_date) filter (where coverage = 'uncovered')) as uncovered_dates,
         min(day_date) filter (where coverage = 'uncovered') as first_uncovered_date,
         max(day_date) filter (where coverage = 'uncovered') as last_uncovered_date
@@ -53,14 +58,13 @@ counted as (
 registered_early as (
     select
         d.observed_key,
-        min(t.registered_at) as registered_at,
-        bool_and(t.purpose = 'personal') as is_personal
+        min(t.registered_at) as registered_at
     from (
         select distinct
             observed_key,
             registration_key
         from days
-        where registration_key is not null
+        where coverage = 'covered'
     ) as d
     inner join core.trip as t on d.registration_key = t.trip_key
     group by d.observed_key
@@ -132,7 +136,7 @@ select
     o.observed_key,
     case
         when o.is_cancelled then 'cancelled'
-        when o.is_personal or coalesce(e.is_personal, false) then 'not_required'
+        when c.personal_count > 0 and c.covered_count + c.uncovered_count = 0 then 'not_required'
         when t.identity_status <> 'matched' then 'undetermined'
         when c.uncovered_count > 0 and d.observed_key is not null then 'undetermined'
         when c.uncovered_count = 0 and c.covered_count = 0 then 'undetermined'
@@ -143,14 +147,15 @@ select
         else 'registered'
     end as audit_status,
     case
-        when o.is_personal or coalesce(e.is_personal, false) then 'personal'
+        when c.personal_count > 0 and c.covered_count + c.uncovered_count = 0
+            then case when m.registration_key is null then 'personal_expenses' else 'personal_registration' end
         when t.identity_status <> 'matched' then 'person'
         when c.uncovered_count > 0 and d.observed_key is not null then 'registered_place'
         when c.uncovered_count = 0 and c.covered_count = 0 then 'observed_place'
     end as status_cause,
     case
         when c.day_count > 0
-            then cast(c.covered_count * 3 + c.same_area_count as double) / cast(c.day_count * 4 as double)
+            then cast(c.registered_count * 3 + c.same_area_count as double) / cast(c.day_count * 4 as double)
         else 0.0
     end as match_score,
     m.registration_key,

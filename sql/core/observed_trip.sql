@@ -13,14 +13,6 @@ trips as (
     select * from core.trip_reference
 ),
 
-personal as (
-    select
-        concat('expense:', report_id) as trip_ref,
-        bool_and(coalesce(is_personal, false)) as is_personal
-    from land.expenses
-    group by report_id
-),
-
 nights as (
     select
         observed_key,
@@ -87,7 +79,6 @@ parts as (
         s.trip_key,
         t.trip_ref,
         t.source,
-        coalesce(p.is_personal, false) as is_personal,
         case t.source
             when 'booking' then concat('0 ', split_part(t.trip_ref, ':', 3), ' ', t.trip_id)
             else concat('1 ', t.trip_id)
@@ -96,8 +87,7 @@ parts as (
         min(s.starts_date) as starts_date
     from stays as s
     inner join trips as t on s.trip_key = t.trip_key
-    left join personal as p on t.trip_ref = p.trip_ref
-    group by s.observed_key, s.trip_key, t.trip_ref, t.trip_id, t.source, p.is_personal
+    group by s.observed_key, s.trip_key, t.trip_ref, t.trip_id, t.source
 ),
 
 united as (
@@ -106,8 +96,7 @@ united as (
         min(anchor_order) as anchor_text,
         list_sort(list(trip_ref)) as observed_refs,
         bool_or(source = 'booking') as has_booking,
-        bool_or(source = 'expense') as has_expense,
-        coalesce(bool_and(is_personal) filter (where source = 'expense'), false) as is_personal
+        bool_or(source = 'expense') as has_expense
     from parts
     group by observed_key
 ),
@@ -153,7 +142,6 @@ select
     s.ends_date,
     s.left_home_at,
     s.is_cancelled,
-    u.is_personal,
     u.has_booking,
     u.has_expense,
     u.observed_refs,

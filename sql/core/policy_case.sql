@@ -2,7 +2,8 @@
 -- Rules: section 7, C1 (judged by the rating in force at the instant that the rule names; one that rose later makes a
 -- risen finding), R4 (what is not known is never read as harmless: the rule then counts, and is_undetermined says so).
 -- Populations and triggers are 2 yes, 1 not known, 0 no. due_at is half-open: what happens before it is in time. Whole
--- days are counted in the local calendar of the departure, so the last good moment is the end of a local day.
+-- days are counted in the local calendar of the departure, so the last good moment is the end of a local day: some days
+-- before the departure, or after the trip's last day, in the office's calendar, for what may be done afterwards.
 -- Of several rules that ask the same of a trip the one with the least preference is quoted: one that asks something,
 -- the stricter obligation, a certain one before one that only may hold, the worse result, the narrower rule.
 with rules as (
@@ -18,43 +19,58 @@ reviews as (
 ),
 
 parameter as (
-    select as_of
+    select
+        as_of,
+        office_timezone
     from reference.parameter
 ),
 
 lead_times as (
-    select distinct lead_days
+    select distinct
+        days_after_return is not null as is_after_return,
+        coalesce(days_after_return, -lead_days) as day_offset
     from rules
 ),
 
-departure_days as (
+counted_days as (
     select distinct
-        departs_timezone,
-        departs_date
+        departs_timezone as timezone,
+        departs_date as counted_date,
+        false as is_after_return
     from trips
     where departs_date is not null
+    union all
+    select distinct
+        p.office_timezone as timezone,
+        t.returns_date as counted_date,
+        true as is_after_return
+    from trips as t
+    cross join parameter as p
+    where t.returns_date is not null
 ),
 
 last_days as (
     select
-        d.departs_timezone,
-        d.departs_date,
-        l.lead_days,
-        cast(d.departs_date as timestamp) + to_days(1 - l.lead_days) as ends_local
-    from departure_days as d
-    cross join lead_times as l
+        d.timezone,
+        d.counted_date,
+        d.is_after_return,
+        l.day_offset,
+        cast(d.counted_date as timestamp) + to_days(1 + l.day_offset) as ends_local
+    from counted_days as d
+    inner join lead_times as l on d.is_after_return = l.is_after_return
 ),
 
 deadlines as (
     select
-        d.departs_timezone,
-        d.departs_date,
-        d.lead_days,
+        d.timezone,
+        d.counted_date,
+        d.is_after_return,
+        d.day_offset,
         d.ends_local - to_seconds(coalesce(z.utc_offset_seconds, 0)) as day_ends_at
     from last_days as d
     left join reference.zone_transition as z
         on
-            d.departs_timezone = z.timezone and year(d.ends_local) = z.local_year
+            d.timezone = z.timezone and year(d.ends_local) = z.local_year
             and d.ends_local >= z.local_starts and d.ends_local < z.local_ends
 ),
 
@@ -67,6 +83,8 @@ paired as (
         r.requirement,
         r.obligation,
         r.lead_days,
+        r.days_after_return,
+        case when r.days_after_return is null then t.departs_timezone else p.office_timezone end as due_timezone,
         r.decisive,
         r.rule_levels,
         r.evacuation_statuses,
@@ -98,6 +116,7 @@ paired as (
             else t.registration_evacuation_rating_id
         end as decisive_evacuation_rating_id
     from trips as t
+    cross join parameter as p
     inner join rules as r
         on
             coalesce(r.is_international = t.is_international, true)
@@ -135,7 +154,8 @@ answered as (
     select
         t.*,
         case
-            when t.lead_days = 0 and t.departs_has_time then t.departs_at else d.day_ends_at
+            when t.lead_days = 0 and t.days_after_return is null and t.departs_has_time then t.departs_at
+            else d.day_ends_at
         end as due_at,
         case
             when t.requirement = 'register' and (t.has_university_email or not t.needs_university_email)
@@ -152,8 +172,10 @@ answered as (
     from triggered as t
     left join deadlines as d
         on
-            t.departs_timezone = d.departs_timezone and t.departs_date = d.departs_date
-            and t.lead_days = d.lead_days
+            t.due_timezone = d.timezone
+            and case when t.days_after_return is null then t.departs_date else t.returns_date end = d.counted_date
+            and (t.days_after_return is not null) = d.is_after_return
+            and coalesce(t.days_after_return, -t.lead_days) = d.day_offset
     left join reviews as o
         on t.trip_key = o.trip_key and t.review_kind = o.review_kind and o.review_scope = 'traveller'
     left join reviews as g
@@ -211,6 +233,7 @@ judged as (
         len(a.rule_levels) + len(a.evacuation_statuses) > 0 as has_level_condition,
         a.conditions_named,
         a.lead_days,
+        a.days_after_return,
         a.satisfied_at,
         a.rejected_at,
         a.review_kind,
@@ -233,5 +256,5 @@ select
             ) * 10
             + case status when 'rejected' then 1 when 'missing' then 2 when 'late' then 3 when 'risen' then 4 else 5 end
         ) * 10 + 9 - conditions_named
-    ) * 1000000 + (999 - lead_days) * 1000 + rule_number as preference
+    ) * 1000000 + (500 - lead_days + coalesce(days_after_return, 0)) * 1000 + rule_number as preference
 from judged

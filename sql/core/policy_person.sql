@@ -2,7 +2,8 @@
 -- Rules: S2 (cancelled and personal trips are left out), section 7 (population, lead times count from the local day of
 -- departure; whether a registration carries the roster's own e-mail address of the traveller).
 -- A trip that nobody registered is not known to be with students. departs_at is the start of the first segment that is
--- not cancelled; a departure given as a date alone may be as late as the end of that day.
+-- not cancelled; a departure given as a date alone may be as late as the end of that day. returns_date is the last
+-- local day that any segment tells.
 with trips as (
     select
         trip_key,
@@ -33,6 +34,8 @@ segments as (
         coalesce(s.from_place_key, s.to_place_key) as place_key,
         s.starts_at,
         s.starts_date,
+        s.ends_date,
+        s.segment_status <> 'cancelled' as is_counted,
         s.starts_has_time,
         s.segment_key,
         row_number() over (
@@ -58,6 +61,15 @@ departures as (
     from segments as s
     inner join core.place as p on s.place_key = p.place_key
     where s.segment_rank = 1
+),
+
+returns as (
+    select
+        trip_key,
+        max(ends_date) as returns_date
+    from segments
+    where is_counted
+    group by trip_key
 ),
 
 addresses as (
@@ -99,9 +111,11 @@ select
     d.departs_date,
     d.departs_has_time,
     d.departs_timezone,
+    e.returns_date,
     t.ends_at
 from trips as t
 inner join travellers as v on t.traveller_key = v.traveller_key
 left join departures as d on t.trip_key = d.trip_key
+left join returns as e on t.trip_key = e.trip_key
 left join addresses as a on t.trip_key = a.trip_key
 left join group_sizes as g on t.group_id = g.group_id

@@ -1,6 +1,7 @@
 -- Grain: registration x place x local dates abroad.
 -- Rules: A1 (what observed trips are compared with), S7 (an open stay ends with the trip's declared end, else after
--- open_ended_days), S2 (cancelled registrations cover nothing; they are kept, flagged, for the words of a finding).
+-- open_ended_days, and is_open), S2 (cancelled registrations cover nothing; they are kept, flagged, for the words of a
+-- finding).
 with stays as (
     select * from core.stated_stay
 ),
@@ -28,6 +29,7 @@ select
     p.area_id,
     s.is_guessed,
     s.is_cancelled,
+    s.ends_date is null and coalesce(d.ends_date < s.starts_date, true) as is_open,
     s.starts_date,
     coalesce(
         s.ends_date,

@@ -22,6 +22,10 @@ with segments as (
         s.ends_date,
         s.starts_at,
         s.ends_at,
+        -- Legs of one date without times are in the order in which they are told: their noons depend on the zones.
+        case when s.starts_has_time then s.starts_at else cast(s.starts_date as timestamp) + interval 12 hour end
+            as chain_at,
+        case when s.starts_has_time then s.ends_at end as chain_until_at,
         f.country_code as from_country_code,
         d.country_code as to_country_code,
         t.home_country_code
@@ -79,23 +83,23 @@ chained as (
         lead(from_country_code) over in_source as later_country_code,
         max(case when from_country_code = home_country_code then starts_at end) over (
             partition by trip_key
-            order by starts_at, ends_at, segment_key
+            order by chain_at, chain_until_at, segment_key
             rows between unbounded preceding and current row
         ) as left_home_at,
         min(case when to_country_code = home_country_code then ends_date end) over (
             partition by trip_key
-            order by starts_at, ends_at, segment_key
+            order by chain_at, chain_until_at, segment_key
             rows between current row and unbounded following
         ) as came_home_date
     from movements
     window
         in_trip as (
             partition by trip_key
-            order by starts_at, ends_at, segment_key
+            order by chain_at, chain_until_at, segment_key
         ),
         in_source as (
             partition by traveller_key, source, is_cancelled
-            order by starts_at, ends_at, segment_key
+            order by chain_at, chain_until_at, segment_key
         )
 ),
 
@@ -176,7 +180,10 @@ stays as (
         came_home_date,
         true as is_vague
     from arrivals
-    where is_gap and not is_transit and next_starts_date - ends_date >= 2
+    where
+        is_gap and not is_transit and next_starts_date - ends_date >= 2
+        -- Who may still have been at home is not seen abroad; a registration is read as widely as it can be.
+        and (source = 'registration' or to_country_code is distinct from home_country_code)
     union all
     -- A first leg that leaves a foreign place.
     select
@@ -219,7 +226,9 @@ select
     g.trip_key,
     g.traveller_key,
     g.source,
-    g.segment_kind,
+    -- What only shows where a leg left from says nothing of how the traveller came there.
+    case when g.segment_kind = 'movement' and s.place_key <> g.to_place_key then 'presence' else g.segment_kind end
+        as segment_kind,
     g.segment_type,
     g.is_cancelled,
     s.place_key,

@@ -76,7 +76,10 @@ worded as (
             case when c.highest_evacuation <> 'none' then concat(', evacuation ', c.highest_evacuation) else '' end,
             ' (', coalesce(h.rating_words, 'no rating'), ')'
         ) as highest_words,
-        coalesce(substr(cast(c.due_at as varchar), 1, 16) || ' UTC', 'a departure that is not known') as due_words,
+        coalesce(
+            substr(cast(c.due_at as varchar), 1, 16) || ' UTC',
+            case when c.days_after_return is null then 'a departure' else 'a last day' end || ' that is not known'
+        ) as due_words,
         substr(cast(c.satisfied_at as varchar), 1, 16) as satisfied_words,
         q.thing,
         r.remedy,
@@ -105,6 +108,10 @@ explained as (
             case
                 when lead_days = 1 then ' 1 day before departure.'
                 when lead_days > 1 then concat(' ', cast(lead_days as varchar), ' days before departure.')
+                when days_after_return = 0 then ' by the last day of the trip.'
+                when days_after_return = 1 then ' within 1 day of the last day of the trip.'
+                when days_after_return > 1
+                    then concat(' within ', cast(days_after_return as varchar), ' days of the last day of the trip.')
                 else '.'
             end,
             case

@@ -18,6 +18,7 @@ select
     requirement,
     obligation,
     lead_days,
+    days_after_return,
     approver,
     decisive,
     review_scope,

@@ -16,6 +16,7 @@ select
     t.departs_date,
     t.departs_has_time,
     t.departs_timezone,
+    t.returns_date,
     t.registration_judged_at,
     t.registration_level,
     t.registration_has_unknown,

@@ -158,7 +158,7 @@ reasoned as (
                     concat(
                         w.observed_text,
                         case
-                            when o.is_personal then '; the expenses are marked as personal.'
+                            when r.status_cause = 'personal_expenses' then '; the expenses are marked as personal.'
                             else concat('; the registry has it as a personal trip (', m.trip_id, ').')
                         end
                     )

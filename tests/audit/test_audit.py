@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import csv
 import shutil
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import duckdb
@@ -16,53 +17,9 @@ from pipelines.errors import MusterError, UsageError
 from pipelines.generate.office import generate
 from pipelines.run import run_plain
 from pipelines.settings import Home
+from tests.audit.measure import scores
 
 AS_OF = datetime(2026, 11, 16, 12, tzinfo=UTC)
-
-# A trip of the truth has what the rows say that hold its booking or its report.
-_JUDGED = """
-with ref as (
-    select audit_id, audit_status, starts_date, unnest(observed_refs) as ref from mart.trip_audit
-),
-
-said as (
-    select t.trip_number, r.audit_status
-    from ref as r
-    inner join truth as t
-        on (r.ref like 'booking:%' and split_part(r.ref, ':', 2) = t.record_locator
-            and abs(date_diff('day', r.starts_date, cast(t.departs_at as date))) < 20)
-        or r.ref = concat('expense:', t.expense_report_id)
-)
-
-select
-    t.trip_number,
-    t.audit_status as truth,
-    case
-        when bool_or(s.audit_status = 'partial')
-            or (bool_or(s.audit_status = 'unregistered') and bool_or(s.audit_status like 'registered%')) then 'partial'
-        when bool_or(s.audit_status = 'unregistered') then 'unregistered'
-        else coalesce(min(s.audit_status), 'no row')
-    end as said
-from truth as t
-left join said as s using (trip_number)
-group by all
-"""
-
-
-def measure(con: duckdb.DuckDBPyConnection, truth: Path, status: str) -> tuple[float, float, int]:
-    """Precision, recall and the number of trips of one status."""
-    con.execute(f"create or replace temp view truth as from read_parquet('{truth / 'trip.parquet'}')")
-    row = con.execute(
-        f"""select
-            count(*) filter (where truth = $status and said = $status),
-            count(*) filter (where said = $status),
-            count(*) filter (where truth = $status)
-        from ({_JUDGED})""",
-        {"status": status},
-    ).fetchone()
-    assert row is not None
-    right, said, true = row
-    return right / said, right / true, true
 
 
 @pytest.fixture(scope="module")
@@ -88,11 +45,12 @@ def con(home: Home) -> Iterator[duckdb.DuckDBPyConnection]:
 
 @pytest.mark.slow
 def test_precision_and_recall_hold_their_floors(home: Home, con: duckdb.DuckDBPyConnection) -> None:
-    for status, least_precision, least_recall in (("unregistered", 0.97, 0.97), ("partial", 0.8, 0.8)):
-        precision, recall, trips = measure(con, home.root / "truth", status)
-        print(f"{status}: precision {precision:.3f}, recall {recall:.3f} of {trips} trips")
-        assert precision >= least_precision
-        assert recall >= least_recall
+    # Of 2,000 trips about 15 are partial, so one of them is 0.07; docs/audit.md has the figures of larger offices.
+    floors = {"unregistered": (0.98, 0.98), "partial": (0.9, 0.9), "registered_late": (0.97, 0.95)}
+    found = scores(con, home.root / "truth")
+    for status, (least_precision, least_recall) in floors.items():
+        assert found[status].precision >= least_precision, found[status]
+        assert found[status].recall >= least_recall, found[status]
 
 
 @pytest.mark.slow
@@ -115,8 +73,37 @@ def test_reasons_end_every_row_and_name_no_person(home: Home, con: duckdb.DuckDB
         assert not any(name in reason for name in names)
 
 
+def _issue_anew(home: Home, moved: str, renamed: str) -> None:
+    """A booking issued again a day later under its locator, another cancelled and made again under ``NEWLOC``."""
+    rows: dict[str, list[dict[str, str]]] = {moved: [], renamed: []}
+    for path in sorted((home.inbox / "bookings").glob("*.csv")):
+        with path.open(encoding="utf-8", newline="") as file:
+            read = list(csv.DictReader(file))
+        for locator in rows:
+            # The newest file that holds the locator has its version in force.
+            rows[locator] = [row for row in read if row["record_locator"] == locator] or rows[locator]
+    again = [row | {"updated_at": "2026-11-16T01:00:00Z"} for locator in rows for row in rows[locator]]
+    written = []
+    for row in again:
+        if row["record_locator"] == moved:
+            later = {name: _a_day_later(row[name]) for name in ("starts_local", "ends_local")}
+            written.append(row | later)
+        else:
+            written.append(row | {"status_code": "XX"})
+            written.append(row | {"record_locator": "NEWLOC", "issued_at": row["updated_at"]})
+    with (home.inbox / "bookings" / "bookings_again.csv").open("w", encoding="utf-8", newline="") as file:
+        writer = csv.DictWriter(file, list(again[0]))
+        writer.writeheader()
+        writer.writerows(sorted(written, key=lambda row: row["record_locator"]))
+
+
+def _a_day_later(text: str) -> str:
+    day = date.fromisoformat(text[:10]) + timedelta(days=1)
+    return f"{day}{text[10:]}"
+
+
 @pytest.mark.slow
-def test_a_decision_survives_the_next_run(home: Home, tmp_path: Path) -> None:
+def test_a_decision_survives_the_next_run_and_follows_a_booking_issued_anew(home: Home, tmp_path: Path) -> None:
     copy = Home(tmp_path / "copy")
     shutil.copytree(home.root, copy.root, symlinks=True)
     before = audit.findings(copy, "analyst", "partial")
@@ -125,12 +112,33 @@ def test_a_decision_survives_the_next_run(home: Home, tmp_path: Path) -> None:
     audit.decide(copy, chosen, "dismissed", "on leave")
     place = before.columns.index("decision")
     assert {row[key]: row[place] for row in audit.findings(copy, "analyst", "partial").rows}[chosen] == "dismissed"
+    with opened(copy, "analyst") as con:
+        booked = con.execute(
+            """select audit_id, split_part(observed_refs[1], ':', 2), starts_date from mart.trip_audit
+            where audit_status = 'unregistered' and has_booking and not has_expense and len(observed_refs) = 1
+                and starts_date between date '2026-02-01' and date '2026-10-01'
+            order by audit_id limit 2"""
+        ).fetchall()
+    for finding, decision in zip(booked, ("confirmed", "dismissed"), strict=True):
+        audit.decide(copy, finding[0], decision, None)
+    _issue_anew(copy, booked[0][1], booked[1][1])
     run_plain(copy, as_of=AS_OF)
     after = audit.findings(copy, "steward", "partial")
     assert [row[key] for row in before.rows] == [row[after.columns.index("audit_id")] for row in after.rows]
     with opened(copy, "steward") as con:
-        told = con.execute("select audit_id, decision, decision_note from mart.trip_audit where decision is not null")
-        assert told.fetchall() == [(chosen, "dismissed", "on leave")]
+        told = con.execute(
+            """select decision, decision_note, split_part(observed_refs[1], ':', 2), starts_date, audit_id
+            from mart.trip_audit where decision is not null and audit_id <> ? order by decision""",
+            [chosen],
+        ).fetchall()
+        assert [row[:4] for row in told] == [
+            ("confirmed", None, booked[0][1], booked[0][2] + timedelta(days=1)),
+            ("dismissed", None, "NEWLOC", booked[1][2]),
+        ]
+        assert told[0][4] == booked[0][0]
+        assert told[1][4] != booked[1][0]
+        kept = con.execute("select decision, decision_note from mart.trip_audit where audit_id = ?", [chosen])
+        assert kept.fetchall() == [("dismissed", "on leave")]
     with opened(copy, "analyst") as con:
         told = con.execute("select distinct decision_note, decided_by from mart.trip_audit")
         assert told.fetchall() == [(None, None)]

@@ -83,6 +83,18 @@ def test_a_prohibition_is_lifted_by_a_waiver(tmp_path: Path) -> None:
         ("decisive: registration", "decisive: registration\n    lead_day: 3", 12, "no such setting as 'lead_day'"),
         ("decisive: registration", "decisive: registration\n    lead_days: -3", 12, "greater than or equal to 0"),
         ("decisive: registration", "decisive: registration\n    lead_days: soon", 12, "valid integer"),
+        (
+            "decisive: registration",
+            "decisive: registration\n    days_after_return: 400",
+            12,
+            "less than or equal to 366",
+        ),
+        (
+            "decisive: registration",
+            "decisive: registration\n    lead_days: 1\n    days_after_return: 2",
+            5,
+            "lead_days and days_after_return exclude each other; keep one",
+        ),
         ("decisive: registration", "decisive: registration\n    evacuation_statuses: [now]", 12, "'now'"),
         ("effective_to: 2026-01-31", "effective_to: 31 January", 12, "effective_to"),
         (

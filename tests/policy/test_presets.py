@@ -77,7 +77,10 @@ def reviews(number: int, row: dict[str, str]) -> Iterator[tuple[Any, ...]]:
 def results() -> dict[int, tuple[Any, ...]]:
     con = duckdb.connect()
     con.execute("set TimeZone = 'UTC'; create schema reference; create schema core; create schema mart")
-    con.execute("create table reference.parameter as select $1::timestamp as as_of", [NOW])
+    con.execute(
+        "create table reference.parameter as select $1::timestamp as as_of, 'America/New_York' as office_timezone",
+        [NOW],
+    )
     con.execute(f"create view reference.zone_transition as select * from read_parquet('{ensure_zone_transitions()}')")
     con.execute(
         "create table core.rating_period as "

@@ -155,6 +155,14 @@ def test_visits_registered_more_than_28_days_after_their_last_day(steward: duckd
     assert early == [(59,)]
 
 
+def test_the_rule_of_28_days_is_a_policy_that_says_who_was_late(home: Path, steward: duckdb.DuckDBPyConnection) -> None:
+    # The same 132 visits as the query counts, and the one without dates of a place is judged as well.
+    found = rows(steward, "select status, count(*) from mart.policy_check group by all order by all")
+    assert found == [("late", 132), ("met", 544)]
+    reasons = rows(steward, "select reason from mart.policy_check where status = 'late'")
+    assert all("within 28 days of the last day of the trip" in reason for (reason,) in reasons)
+
+
 def test_a_renamed_place_keeps_one_chain_of_ratings(steward: duckdb.DuckDBPyConnection) -> None:
     # Canada's "Israel, the West Bank and the Gaza Strip" became "Israel and Palestine" in one snapshot.
     gaps = rows(
