@@ -10,7 +10,7 @@ SOURCES := pipelines dashboards tests
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(if $(shell $(name) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo serve test check lint format dagster screenshots audit-curve clean
+.PHONY: help run demo serve test check lint format dagster screenshots audit-curve clean hostile
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,6 +33,9 @@ test: lint ## lint, then every test
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=15
 
 check: test
+
+hostile: $(VENV)/.stamp ## every hostile statement under every layer of the SQL sandbox: some 20 minutes
+	MUSTER_HOSTILE=long $(BIN)/python -m pytest -s tests/sandbox/test_hostile.py
 
 lint: $(VENV)/.stamp ## ruff, mypy and sqlfluff
 	$(BIN)/ruff check $(SOURCES)

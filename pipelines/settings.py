@@ -101,6 +101,9 @@ class Settings(_Strict):
     open_ended_days: int = Field(30, gt=0, le=366, description="a stay without an end is overdue after this (S7)")
     count_home: bool = Field(False, description="whether home stays count in exposure (S9)")
     retention: Retention = Field(Retention(), description="how long each kind of data is kept")
+    publish_older_file: bool = Field(
+        False, description="whether a run also writes analyst_older.duckdb, for DuckDB before 2.0"
+    )
     require_landlock: bool = Field(
         False, description="whether ad-hoc SQL is refused where the kernel lacks a layer of the sandbox"
     )
