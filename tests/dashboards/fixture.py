@@ -429,8 +429,15 @@ def _template(as_of: datetime, empty: bool) -> bytes:
             _fill_weeks(con)
             _fill_ratings(con, as_of)
             _fill_feeds(con, as_of)
+            _make_views(con)
             con.execute("checkpoint")
         return path.read_bytes()
+
+
+def _make_views(con: duckdb.DuckDBPyConnection) -> None:
+    """Each mart under its bare name, as in a published file."""
+    for (table,) in con.execute("select table_name from duckdb_tables() where schema_name = 'mart'").fetchall():
+        con.execute(f'create view main."{table}" as select * from mart."{table}"')
 
 
 def write_generation(
