@@ -92,7 +92,7 @@ _STAYS = """
     with asked_stay as (
         select *
         from mart.stay
-        where starts_at < $to_at and (ends_at is null or ends_at > $from_at)
+        where starts_at < $to_at and (ends_at is null or ends_at > $from_at) {more}
     ),
 
     piece as (
@@ -132,9 +132,12 @@ _STAYS = """
                 ),
                 true
             )::int as is_first,
-        from mart.stay
-        where presence not in ('transit', 'en_route')
-            and traveller_id in (select traveller_id from asked_stay)
+        from (
+            select stay_id, traveller_id, place_id, starts_at, ends_at
+            from mart.stay
+            semi join asked_stay using (traveller_id, place_id)
+            where presence not in ('transit', 'en_route')
+        )
     ),
 
     presence_piece as (
@@ -194,8 +197,11 @@ def presence_at(home: Home, at: datetime.datetime, as_of: datetime.datetime) -> 
     """
     if at == as_of:
         return _CURRENT, {}
-    return f"select * from ({_STAYS}) where not is_home", _bounds(home, at, at + _INSTANT)
+    return f"select * from ({_STAYS.format(more=_AWAY)}) where not is_home", _bounds(home, at, at + _INSTANT)
 
+
+_AWAY = "and (not is_home or stay_id in (select stay_id from mart.exposure where starts_at < $to_at))"
+"""Leaves out most people before anything is worked out for them; a home stay counts where it has exposure (S9)."""
 
 _INSTANT = datetime.timedelta(microseconds=1)
 """An instant is the shortest interval: half-open bounds then mean starts_at <= at < ends_at."""
@@ -243,7 +249,10 @@ def _select(con: duckdb.DuckDBPyConnection, home: Home, publication: Publication
     if question.from_at is None and "home" not in question.include:
         presences, parameters = presence_at(home, at, publication.as_of)
     else:
-        presences, parameters = _STAYS, _bounds(home, question.from_at or at, question.to_at or at + _INSTANT)
+        presences, parameters = (
+            _STAYS.format(more=""),
+            _bounds(home, question.from_at or at, question.to_at or at + _INSTANT),
+        )
     parameters |= {name: name in question.include for name in INCLUDABLE}
     parameters["min_level"] = question.min_level or 0
     country, distance = "true", "true"
