@@ -128,10 +128,8 @@ def _build_wall(request: dict[str, Any]) -> list[str]:
     return absent
 
 
-def _open(request: dict[str, Any], absent: list[str]) -> Any:
+def _open(request: dict[str, Any]) -> Any:
     import _duckdb as duckdb
-
-    from pipelines.sandbox import wall
 
     # Threads start when the database opens; everything that guards is set in order afterwards.
     if request["format"] == "parquet":
@@ -142,24 +140,24 @@ def _open(request: dict[str, Any], absent: list[str]) -> Any:
             con.execute(statement.format(memory_mb=int(request["memory_mb"])))
     else:
         con.execute("set TimeZone = 'UTC'")
-    if "limits" in request["layers"] and any(item.startswith("seccomp") for item in absent):
-        wall.no_more_processes()
     return con
 
 
 def _answer(request: dict[str, Any], answer: Answer, absent: list[str]) -> None:
     import _duckdb as duckdb
 
-    from pipelines.sandbox import messages
+    from pipelines.sandbox import messages, wall
     from pipelines.sandbox.rewrite import RefusedError
 
     stop: threading.Timer | None = None
     seconds = float(request["seconds"])
     try:
-        con = _open(request, absent)
+        con = _open(request)
         stop = threading.Timer(max(0.05, request["deadline"] - time.monotonic()), con.interrupt)
         stop.daemon = True
         stop.start()
+        if "limits" in request["layers"] and any(item.startswith("seccomp") for item in absent):
+            wall.no_more_processes()  # every thread that is needed has started
         sql, parameters = _judge(request, con)
         if parameters is None:
             answer.line({"error": sql, "is_usage": True})

@@ -79,22 +79,22 @@ def test_words_of_the_query_stay_in_an_error() -> None:
         assert text == "The query cannot be answered: it asks for a file or a setting, which no query here may."
 
 
-def test_an_absent_layer_is_said_and_may_be_required(place: Place) -> None:
-    """An old kernel is played by a worker that finds no Landlock."""
+@pytest.mark.parametrize("layer", ["landlock", "seccomp"])
+def test_an_absent_layer_is_said_and_may_be_required(layer: str, place: Place) -> None:
+    """An old kernel is played by a worker whose wall finds the layer missing."""
     code = (
-        "import json, sys; sys.path[:0] = [sys.argv[1]]\n"
+        "import json, os, sys; sys.path[:0] = [sys.argv[1]]\n"
         "from pipelines.sandbox import wall, worker\n"
-        "wall.landlock_version = lambda: 0\n"
-        "worker.serve(json.load(sys.stdin), sys.stdout.buffer.write)"
+        "wall.landlock_version = lambda: 0 if sys.argv[2] == 'landlock' else 3\n"
+        "wall._AUDIT_ARCH = {} if sys.argv[2] == 'seccomp' else wall._AUDIT_ARCH\n"
+        "worker.serve(json.load(sys.stdin), sys.stdout.buffer.write); sys.stdout.flush(); os._exit(0)"
     )
-    for required, words in ((False, '"absent": ["landlock is absent'), (True, "require_landlock is set")):
+    for required, words in ((False, f'"absent": ["{layer} is absent'), (True, "require_landlock is set")):
         request = Request(place.file, "select 1", {}, Limits(require_landlock=required))
-        message = request.message(time.monotonic() + 30)
-        command = [sys.executable, "-c", code, str(PROJECT)]
-        done = subprocess.run(
-            command, input=json.dumps(message).encode(), stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, check=False
-        )
-        assert words in done.stdout.decode()
+        message = json.dumps(request.message(time.monotonic() + 30)).encode()
+        command = [sys.executable, "-c", code, str(PROJECT), layer]
+        done = subprocess.run(command, input=message, capture_output=True, check=False)
+        assert words in done.stdout.decode() and (required or '"end": "all"' in done.stdout.decode())
 
 
 FORBIDDEN = {
