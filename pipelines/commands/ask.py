@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import hashlib
 import re
 import sys
@@ -117,7 +118,18 @@ def saved_text(options: SqlOptions) -> tuple[str, dict[str, str]]:
             raise UsageError(f"{options.file} cannot be read: {reason}.") from None
     else:
         sql = sys.stdin.read() if options.text == "-" else str(options.text)
-    return sql, parameters | read_parameters(options.parameters)
+    given = read_parameters(options.parameters)
+    return sql, parameters | {name: _as_date(value, parameters.get(name, "")) for name, value in given.items()}
+
+
+def _as_date(value: str, default: str) -> str:
+    """An ISO week such as 2026-W46 as its Monday, where a saved query's own value is a date; else as it is."""
+    if re.fullmatch(r"\d{4}-W\d{2}", value) and re.fullmatch(r"\d{4}-\d{2}-\d{2}", default):
+        try:
+            return datetime.datetime.strptime(f"{value}-1", "%G-W%V-%u").date().isoformat()
+        except ValueError:
+            raise UsageError(f"There is no week {value}.") from None
+    return value
 
 
 def read_parameters(items: Iterable[str]) -> dict[str, str]:

@@ -12,6 +12,7 @@ import os
 import selectors
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -247,7 +248,11 @@ class Query:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        self._process.wait()
+        try:
+            self._process.wait(0.2)
+        except subprocess.TimeoutExpired:
+            # The kernel is still taking back its memory; nobody needs to wait for that.
+            threading.Thread(target=self._process.wait, daemon=True).start()
 
     def __enter__(self) -> Query:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import dataclasses
 import json
 from pathlib import Path
 
@@ -12,7 +13,8 @@ from typer.testing import CliRunner
 
 from pipelines.cli import app
 from pipelines.commands import sql_shell
-from pipelines.commands.ask import SqlOptions
+from pipelines.commands.ask import SqlOptions, saved_queries, saved_text
+from pipelines.errors import UsageError
 from pipelines.settings import Home
 from tests.dashboards import fixture
 
@@ -114,6 +116,15 @@ def test_wrong_use_is_said(home: Home) -> None:
         assert words in str(done.exception), arguments
     listed = CliRunner().invoke(app, ["sql", "--list", "--format", "csv"])
     assert "person_days_by_week" in listed.stdout
+
+
+def test_a_saved_query_takes_an_iso_week_for_a_date(home: Home) -> None:
+    options = SqlOptions(name="week_feeds", parameters=("week=2026-W46",))
+    query = next(query for query in saved_queries() if query.defaults.get("week") == "2026-11-09")
+    assert saved_text(dataclasses.replace(options, name=query.name))[1]["week"] == "2026-11-09"
+    with pytest.raises(UsageError, match="no week 2026-W54"):
+        saved_text(dataclasses.replace(options, name=query.name, parameters=("week=2026-W54",)))
+    assert saved_text(SqlOptions(text="select $week", parameters=("week=2026-W46",)))[1] == {"week": "2026-W46"}
 
 
 def test_json_and_csv_stream_whole_batches(home: Home) -> None:
