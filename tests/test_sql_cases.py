@@ -9,10 +9,10 @@ from types import ModuleType
 import duckdb
 import pytest
 
-from pipelines import bridge, landing, validation
+from pipelines import bridge, decisions, landing, validation
 from pipelines.contracts import load_contracts
 from pipelines.instants import parse_instant
-from pipelines.reference import _load_parameter
+from pipelines.reference import _load_parameter, naive_utc
 from pipelines.settings import Home, Settings
 
 
@@ -35,6 +35,7 @@ def test_declared_sources_are_the_tables_that_the_code_makes(harness: ModuleType
     landing.load(con, home, Settings(), load_contracts(home, Settings()), then)
     _load_parameter(con, home, Settings(), then, then)
     bridge.load(con, home, Settings(), {}, [], then)
+    decisions.load(con, home, naive_utc(then))
     validation.prepare_findings(con)
     for table, columns in harness.source_types().items():
         made = {row[0]: row[1] for row in con.execute(f"describe {table}").fetchall()}
