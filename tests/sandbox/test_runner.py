@@ -8,11 +8,12 @@ import struct
 import subprocess
 import sys
 import time
+from pathlib import Path
 
 import pytest
 
 from pipelines.errors import MusterError
-from pipelines.sandbox import messages, wall
+from pipelines.sandbox import messages, runner, wall
 from pipelines.sandbox.runner import Limits, Query, Request, cut_note, run_query
 from pipelines.settings import PROJECT
 from tests.sandbox.conftest import CANARY, Place
@@ -37,14 +38,28 @@ def test_cancelling_ends_the_process_at_once(place: Place) -> None:
     assert query._process.wait(5) != 0
 
 
-def test_nothing_is_in_the_worker_s_surroundings(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+SURROUNDINGS = """
+import json, os, sys
+inherited = int(json.load(sys.stdin)["parameters"]["inherited"])
+try:
+    is_open = os.fstat(inherited) is not None
+except OSError:
+    is_open = False
+seen = [[sorted(os.environ), os.getcwd(), sys.argv[1:], is_open, os.getsid(0) == os.getpid()]]
+for line in ({"columns": ["seen"], "absent": []}, {"rows": seen}, {"end": "all"}):
+    print(json.dumps(line))
+"""
+
+
+def test_nothing_is_in_the_worker_s_surroundings(place: Place, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """A process started as the worker is sees no variable, folder, argument or open file of the one that asked."""
+    (tmp_path / "worker.py").write_text(SURROUNDINGS)
+    monkeypatch.setattr(runner, "_WORKER", tmp_path / "worker.py")
     monkeypatch.setenv("MUSTER_SECRET", CANARY)
-    with Query(Request(place.file, "select getenv('MUSTER_SECRET') as a, getenv('HOME') as b", layers=())) as query:
-        environment = f"/proc/{query._process.pid}/environ"
-        next(query.lines(pause=0.2))
-        if os.path.exists(environment):  # noqa: PTH110
-            with open(environment) as file:  # noqa: PTH123
-                assert CANARY not in file.read()
+    with place.canary.open() as canary:
+        os.set_inheritable(canary.fileno(), True)
+        seen = run_query(place.file, "select 1", {"inherited": str(canary.fileno())}).rows
+    assert seen == [[["LC_ALL", "MALLOC_ARENA_MAX"], "/", [], False, True]]
 
 
 @pytest.mark.parametrize(
