@@ -164,6 +164,10 @@ def test_an_invariant_that_returns_rows_is_a_finding(
     (finding,) = validation.validate(con, {}, [], "mart")
     assert (finding.check_name, finding.failing_rows, finding.table_name) == ("ids_are_small", 5, "mart.t")
     assert finding.message == "5 rows break the rule: Ids are below 15."
+    sql = "select id from mart.t where id > 18"
+    check = validation.SqlCheck("large_ids", "ids from 15 on", "warning", sql, "mart.t")
+    monkeypatch.setattr(validation, "sql_checks", lambda: [check])
+    assert validation.validate(con, {}, [], "mart")[0].message == "1 row: ids from 15 on."
 
 
 def test_shipped_invariants_carry_a_title_and_a_severity(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -257,9 +257,16 @@ def _run_sql_checks(con: duckdb.DuckDBPyConnection, checks: Iterable[SqlCheck], 
             raise MusterError(f"The check sql/checks/{check.name}.sql failed to run: {reason}") from error
         count = row[0] if row else 0
         if count:
-            rows = "1 row breaks" if count == 1 else f"{count:,} rows break"
-            message = f"{rows} the rule: {check.title.rstrip('.')}."
+            message = _say(check, count)
             report.findings.append(Finding(check.name, check.severity, check.table, count, message))
+
+
+def _say(check: SqlCheck, count: int) -> str:
+    """A failing invariant in words: the title of a blocking one is the rule, that of a warning what was found."""
+    title = check.title.rstrip(".")
+    if check.severity == "warning":
+        return f"{count:,} {'row' if count == 1 else 'rows'}: {title}."
+    return f"{count:,} {'row breaks' if count == 1 else 'rows break'} the rule: {title}."
 
 
 def check_name(check: Check) -> str:
