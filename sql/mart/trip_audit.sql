@@ -97,7 +97,8 @@ registered_place as (
             coalesce(p.place_name, i.country_code),
             concat(cast(i.starts_date as varchar), ' ', cast(i.place_key as varchar))
         ) as place_name,
-        string_agg(distinct coalesce(c.country_name, 'an unknown place'), ' and ') as country_names
+        array_to_string(list_sort(list(distinct coalesce(c.country_name, 'an unknown place'))), ' and ')
+            as country_names
     from core.registered_interval as i
     inner join places as p on i.place_key = p.place_key
     left join countries as c on i.country_code = c.country_code
