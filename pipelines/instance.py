@@ -19,6 +19,8 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from sqlalchemy.pool import SingletonThreadPool
+
 from pipelines.errors import MusterError
 from pipelines.settings import PROJECT, Home, default_home
 
@@ -59,10 +61,11 @@ def save_without_waiting(connection: object, record: object) -> None:
 
 @contextlib.contextmanager
 def engines_kept() -> Iterator[None]:
-    """Within this context Dagster's SQLite storage makes one engine a file, not one an event.
+    """Within this context Dagster's SQLite storage has one engine and one connection a file, not new ones an event.
 
-    A new engine compiles every statement anew, which was most of what recording a run cost. Where a later Dagster has
-    the function elsewhere nothing is changed, and recording is slower again.
+    A new engine compiles every statement anew, and the last connection that closes writes the file's journal back:
+    both together were most of what recording a run cost. Where a later Dagster has the function elsewhere nothing is
+    changed, and recording is slower again.
     """
     from dagster._core.storage.event_log.sqlite import sqlite_event_log
     from dagster._core.storage.runs.sqlite import sqlite_run_storage
@@ -73,7 +76,8 @@ def engines_kept() -> Iterator[None]:
     def keeping(make: Callable[..., Any]) -> Callable[..., Any]:
         def create_engine(address: str, **options: Any) -> Any:
             if address not in engines:
-                engines[address] = make(address, **options)
+                engine = engines[address] = make(address, **options | {"poolclass": SingletonThreadPool})
+                engine.dispose = _keep  # Dagster disposes of it after every event
             return engines[address]
 
         return create_engine
@@ -87,6 +91,13 @@ def engines_kept() -> Iterator[None]:
         for module, make in original.items():
             if make is not None:
                 module.create_engine = make  # type: ignore[attr-defined]
+        for engine in engines.values():
+            del engine.dispose
+            engine.dispose()
+
+
+def _keep(close: bool = True) -> None:
+    """Stands for an engine's own ``dispose`` while its connection is kept."""
 
 
 def serve(home: Home, port: int) -> int:
