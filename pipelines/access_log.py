@@ -1,27 +1,55 @@
 """The access log: who looked at which names, when and why, kept so that a change to it shows.
 
 ``logs/access.log`` of a home holds one JSON object a line. Each line carries the SHA-256 of the line before it,
-so a line that was changed, removed or inserted breaks the chain at that place. Lines name travellers by their
-pseudonym only. A look is written, and on disk, before anything is shown.
+so a line that was changed, removed, moved or inserted breaks the chain at that place. ``logs/access.head`` says how
+many lines there are and which is the last, sealed with the home's secret, so that lines missing at the end show as
+well. Lines name travellers by their pseudonym only. A look is written, and on disk, before anything is shown.
 """
 
 from __future__ import annotations
 
 import datetime
-import fcntl
 import hashlib
+import hmac
 import json
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from pipelines import journal
 from pipelines.errors import MusterError
+from pipelines.privacy import secret_key
 from pipelines.settings import Home
 
 _FIRST = "0" * 64
 _TAIL_BYTES = 65_536
+
+
+@dataclass(frozen=True)
+class Head:
+    """What is known of the log beside it."""
+
+    lines: int
+    """Lines that the log has."""
+    last_sha256: str
+    """Digest of the last of them."""
+    before_sha256: str = _FIRST
+    """Digest of the line before the first, where retention removed lines at the beginning."""
+    removed_lines: int = 0
+    """How many retention removed."""
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What became of checking the log."""
+
+    lines: int
+    problem: str | None = None
+    """One sentence that names the line, None where the log is whole."""
+    note: str | None = None
+    """What could not be checked, in words."""
 
 
 def log_path(home: Home) -> Path:
@@ -61,31 +89,75 @@ def record_look(
         "travellers": len(ids),
         "traveller_ids": ids,
     }
-    path = log_path(home)
     try:
-        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
-            _append(descriptor, entry)
-        finally:
-            os.close(descriptor)
+        _append(home, entry)
     except OSError as error:
         raise MusterError(
-            f"The access log {path} cannot be written ({error.strerror}), so no names are shown; mend it and ask again."
+            f"The access log {log_path(home)} cannot be written ({error.strerror}), so no names are shown; mend it and "
+            "ask again."
         ) from error
 
 
-def _append(descriptor: int, entry: dict[str, Any]) -> None:
-    last = _last_line(descriptor)
-    # A line cut off by a crash is closed first; it stays in the chain as it is.
-    opening = b"" if not last or last.endswith(b"\n") else b"\n"
-    previous = hashlib.sha256(last.rstrip(b"\n")).hexdigest() if last else _FIRST
-    line = json.dumps({"previous_sha256": previous, **entry}, ensure_ascii=False, default=str).encode()
-    pending = opening + line + b"\n"
-    while pending:
-        pending = pending[os.write(descriptor, pending) :]
-    os.fsync(descriptor)
+def _append(home: Home, entry: dict[str, Any]) -> None:
+    with journal.locked(log_path(home)) as descriptor:
+        last = _last_line(descriptor)
+        # A line cut off by a crash is closed first; it stays in the chain as it is.
+        opening = b"" if not last or last.endswith(b"\n") else b"\n"
+        head = _head(home) or _counted(log_path(home))
+        if head.lines and head.last_sha256 != _digest(last):
+            # A crash came between a line and the head, which catches up. Or somebody changed the end of the log: then
+            # the new line follows the one that was there, and the chain breaks before it.
+            head = _caught_up(log_path(home), head) or head
+        line = journal.line_of({"previous_sha256": head.last_sha256 if head.lines else head.before_sha256, **entry})
+        journal.write_all(descriptor, opening + line)
+        _write_head(home, Head(head.lines + 1, _digest(line), head.before_sha256, head.removed_lines))
+
+
+def _digest(line: bytes) -> str:
+    return hashlib.sha256(line.rstrip(b"\n")).hexdigest() if line else _FIRST
+
+
+def head_path(home: Home) -> Path:
+    """Where it is kept how long the log is."""
+    return home.logs / "access.head"
+
+
+def _seal(home: Home, head: Head) -> str:
+    text = json.dumps(asdict(head), sort_keys=True)
+    return hmac.new(secret_key(home), b"access log\0" + text.encode(), hashlib.sha256).hexdigest()
+
+
+def _write_head(home: Home, head: Head) -> None:
+    journal.replace(head_path(home), journal.line_of({**asdict(head), "seal": _seal(home, head)}))
+
+
+def _head(home: Home) -> Head | None:
+    """The head, None where there is none; raises MusterError where it is not the one that was written."""
+    path = head_path(home)
+    try:
+        document = json.loads(path.read_bytes())
+        seal = document.pop("seal")
+        head = Head(**document)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+        raise MusterError(f"{path} cannot be read, so nobody can tell whether lines are missing; restore it.") from None
+    if not hmac.compare_digest(str(seal), _seal(home, head)):
+        raise MusterError(f"{path} was not written by this home: it was changed, or secret.key was.")
+    return head
+
+
+def _counted(path: Path) -> Head:
+    lines = path.read_bytes().splitlines()
+    return Head(len(lines), _digest(lines[-1]) if lines else _FIRST)
+
+
+def _caught_up(path: Path, head: Head) -> Head | None:
+    """The head of a log that is longer than it says; None where the log does not begin as the head knows it."""
+    lines = path.read_bytes().splitlines()
+    if len(lines) <= head.lines or (head.lines and _digest(lines[head.lines - 1]) != head.last_sha256):
+        return None
+    return Head(len(lines), _digest(lines[-1]), head.before_sha256, head.removed_lines)
 
 
 def _last_line(descriptor: int) -> bytes:
@@ -101,19 +173,94 @@ def _last_line(descriptor: int) -> bytes:
         want *= 4
 
 
-def broken_lines(home: Home) -> list[int]:
-    """The numbers (from 1) of the lines whose link to the line before does not hold; empty if all is well."""
+def _entry(line: bytes) -> dict[str, Any] | None:
+    try:
+        found = json.loads(line)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def verify(home: Home) -> Verdict:
+    """Check every link of the log, and its end against the head; the first problem is told."""
+    path = log_path(home)
+    try:
+        lines = path.read_bytes().splitlines() if path.exists() else []
+        head = _head(home)
+    except OSError as error:
+        return Verdict(0, f"{path} cannot be read: {error.strerror}.")
+    except MusterError as error:
+        return Verdict(len(lines), str(error))
+    problem = _broken_link(path, lines, head.before_sha256 if head else _FIRST)
+    if problem or head is None:
+        note = None if problem or not lines else "there is no access.head, so lines missing at the end would not show"
+        return Verdict(len(lines), problem, note)
+    if len(lines) < head.lines:
+        gone = head.lines - len(lines)
+        what = "1 line was" if gone == 1 else f"{gone:,} lines were"
+        return Verdict(len(lines), f"{path} ends before line {len(lines) + 1}: {what} removed from its end.")
+    if head.lines and _digest(lines[head.lines - 1]) != head.last_sha256:
+        return Verdict(len(lines), f"{path} was changed: line {head.lines} is not the one that was written.")
+    late = len(lines) - head.lines
+    return Verdict(len(lines), note=f"a crash left the last {late} unsealed" if late else None)
+
+
+def _broken_link(path: Path, lines: list[bytes], previous: str) -> str | None:
+    for number, line in enumerate(lines, start=1):
+        entry = _entry(line)
+        if entry is None:
+            return f"{path} was changed or cut off: line {number} is no entry."
+        if entry.get("previous_sha256") != previous:
+            if number == 1:
+                return f"{path} was changed: line 1 is not its first line, so lines before it were removed or moved."
+            return (
+                f"{path} was changed: line {number} does not follow line {number - 1}, so one of the two was changed, "
+                "removed, added or moved."
+            )
+        previous = _digest(line)
+    return None
+
+
+def entries(home: Home, traveller_id: str) -> list[dict[str, Any]]:
+    """Every entry that names a traveller, the oldest first."""
+    path = log_path(home)
+    found = [_entry(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+    return [entry for entry in found if entry is not None and traveller_id in entry.get("traveller_ids", ())]
+
+
+def forget_before(home: Home, moment: datetime.datetime) -> int:
+    """Remove the lines written before an instant (naive UTC) from the beginning of the log; returns how many.
+
+    The chain then begins at the first line that is kept. A log that is not whole is left alone, and a MusterError says
+    what is wrong with it.
+    """
+
+    def keep(lines: list[bytes]) -> int:
+        for number, line in enumerate(lines):
+            looked_at = datetime.datetime.fromisoformat((_entry(line) or {})["looked_at"]).astimezone(datetime.UTC)
+            if looked_at.replace(tzinfo=None) >= moment:
+                return number
+        return len(lines)
+
+    return _remove_first(home, keep)
+
+
+def _remove_first(home: Home, count: Callable[[list[bytes]], int]) -> int:
     path = log_path(home)
     if not path.exists():
-        return []
-    broken = []
-    previous = _FIRST
-    for number, line in enumerate(path.read_bytes().splitlines(), start=1):
-        try:
-            claimed = json.loads(line)["previous_sha256"]
-        except (ValueError, KeyError, TypeError):
-            claimed = None
-        if claimed != previous:
-            broken.append(number)
-        previous = hashlib.sha256(line).hexdigest()
-    return broken
+        return 0
+    with journal.locked(path):
+        verdict = verify(home)
+        if verdict.problem:
+            raise MusterError(f"Nothing was removed from the access log, because it is not whole. {verdict.problem}")
+        lines = path.read_bytes().splitlines()
+        gone = count(lines)
+        if not gone:
+            return 0
+        old = _head(home) or _counted(path)
+        kept = lines[gone:]
+        last = _digest(lines[-1])
+        # The log first: a crash between the two leaves a head that no longer fits, and verify says so.
+        journal.replace(path, b"".join(line + b"\n" for line in kept))
+        _write_head(home, Head(len(kept), last, _digest(lines[gone - 1]), old.removed_lines + gone))
+    return gone

@@ -16,6 +16,8 @@ from typing import Annotated, NoReturn
 
 import typer
 
+from pipelines import cli_privacy
+from pipelines.cli_options import FormatOption, HomeOption, RoleOption, VerboseOption, home_of
 from pipelines.errors import MusterError, UsageError
 
 app = typer.Typer(
@@ -30,13 +32,6 @@ app = typer.Typer(
 
 _STOPPED = 130
 INSTANT = "ISO 8601, such as 2026-11-22T08:00Z; without an offset it is office time, a date alone its midnight"
-
-HomeOption = Annotated[
-    Path | None, typer.Option("--home", metavar="DIR", help="the office's folder [MUSTER_HOME, else data/]")
-]
-FormatOption = Annotated[str, typer.Option("--format", metavar="table|csv|json", help="how rows are printed")]
-VerboseOption = Annotated[bool, typer.Option("--verbose", help="details: where time goes, and the trace of a defect")]
-RoleOption = Annotated[str, typer.Option("--role", metavar="analyst|duty|steward", help="whose file is read")]
 
 
 def _print_version(wanted: bool) -> None:
@@ -61,7 +56,7 @@ def demo(home: HomeOption = None, verbose: VerboseOption = False) -> None:
     """Make a demo office in an empty home and run it."""
     from pipelines.commands import pipeline
 
-    pipeline.make_demo(_home(home), verbose)
+    pipeline.make_demo(home_of(home), verbose)
 
 
 @app.command()
@@ -78,7 +73,7 @@ def run(
     """Land the inbox, build, check and publish."""
     from pipelines.commands import pipeline
 
-    pipeline.run(_home(home), as_of, known_at, verbose)
+    pipeline.run(home_of(home), as_of, known_at, verbose)
 
 
 @app.command()
@@ -107,7 +102,7 @@ def who(
     from pipelines.commands import look
 
     options = look.WhoOptions(at, from_, to, min_level, country, near, include)
-    look.show_who(_home(home), role, options, output_format)
+    look.show_who(home_of(home), role, options, output_format)
 
 
 @app.command()
@@ -142,7 +137,7 @@ def sql(
     from pipelines.commands import ask
 
     options = ask.SqlOptions(query, file, name, tuple(param or ()), role, seconds, output, is_list, not no_history)
-    ask.run_sql(_home(home), options, output_format)
+    ask.run_sql(home_of(home), options, output_format)
 
 
 @app.command()
@@ -154,7 +149,7 @@ def serve(
     """Serve the dashboard, on this machine alone."""
     from pipelines.commands import serving
 
-    serving.serve(_home(home), port)
+    serving.serve(home_of(home), port)
 
 
 @app.command()
@@ -170,7 +165,7 @@ def feeds(
     """List every file and the account of its records."""
     from pipelines.commands import accounts
 
-    accounts.show_feeds(_home(home), release, output_format)
+    accounts.show_feeds(home_of(home), release, output_format)
 
 
 fetch_app = typer.Typer(no_args_is_help=True, help="Download public data into the inbox.")
@@ -193,7 +188,7 @@ def fetch_ratings(
     """
     from pipelines.commands import fetching
 
-    fetching.fetch_ratings(_home(home), provider)
+    fetching.fetch_ratings(home_of(home), provider)
 
 
 report_app = typer.Typer(no_args_is_help=True, help="Write reports from what was published.")
@@ -221,7 +216,7 @@ def report_week(
     """
     from pipelines.commands import reporting
 
-    reporting.report_week(_home(home), reporting.WeekOptions(week, out, copy, send, verbose), output_format)
+    reporting.report_week(home_of(home), reporting.WeekOptions(week, out, copy, send, verbose), output_format)
 
 
 @report_app.command("check")
@@ -235,7 +230,7 @@ def check_report(
     """
     from pipelines.commands import reporting
 
-    reporting.check_weeks(_home(home), output_format)
+    reporting.check_weeks(home_of(home), output_format)
 
 
 places_app = typer.Typer(no_args_is_help=True, help="Explain what a place text means; list those to settle.")
@@ -259,7 +254,7 @@ def resolve_place(
     """Say which places a text means, and why."""
     from pipelines.commands import places
 
-    places.resolve(_home(home), text, country, flight_date, output_format)
+    places.resolve(home_of(home), text, country, flight_date, output_format)
 
 
 @places_app.command("unresolved")
@@ -275,7 +270,7 @@ def unresolved_places(
     """
     from pipelines.commands import places
 
-    places.show_unresolved(_home(home), limit, output_format)
+    places.show_unresolved(home_of(home), limit, output_format)
 
 
 policy_app = typer.Typer(no_args_is_help=True, help="Say why a trip breaks policy; try another policy.")
@@ -292,7 +287,7 @@ def explain_policy(
     """Say what each rule in force asks of a trip, and why."""
     from pipelines.commands import policies
 
-    policies.explain(_home(home), trip, output_format)
+    policies.explain(home_of(home), trip, output_format)
 
 
 @policy_app.command("what-if")
@@ -308,7 +303,7 @@ def try_policy(
     """
     from pipelines.commands import policies
 
-    policies.what_if(_home(home), file, output_format)
+    policies.what_if(home_of(home), file, output_format)
 
 
 @policy_app.command("decide")
@@ -323,7 +318,7 @@ def decide_requirement(
     """Decide on what a trip lacks, or write a note to it; kept through every run, following the trip."""
     from pipelines.commands import policies
 
-    policies.decide(_home(home), trip, requirement, decision, note)
+    policies.decide(home_of(home), trip, requirement, decision, note)
 
 
 audit_app = typer.Typer(help="List trips nobody registered; decide; draft letters.")
@@ -350,7 +345,7 @@ def audit(
     if context.invoked_subcommand is None:
         from pipelines.commands import auditing
 
-        auditing.show(_home(home), role, status, output_format)
+        auditing.show(home_of(home), role, status, output_format)
 
 
 @audit_app.command("decide")
@@ -368,7 +363,7 @@ def decide_finding(
     """
     from pipelines.commands import auditing
 
-    auditing.decide(_home(home), audit_id, decision, note)
+    auditing.decide(home_of(home), audit_id, decision, note)
 
 
 @audit_app.command("draft")
@@ -387,7 +382,7 @@ def draft_letter(
     """
     from pipelines.commands import auditing
 
-    auditing.draft(_home(home), role, audit_id, template)
+    auditing.draft(home_of(home), role, audit_id, template)
 
 
 @app.command()
@@ -413,13 +408,12 @@ def check_config(
     """Validate settings, contracts and permissions."""
     from pipelines.commands import configuration
 
-    configuration.check(_home(home), output_format)
+    configuration.check(home_of(home), output_format)
 
 
-def _home(given: Path | None):  # type: ignore[no-untyped-def]  # Home would load pydantic for --help
-    from pipelines.settings import Home, default_home
-
-    return Home(given or default_home())
+app.command("forget")(cli_privacy.forget)
+app.add_typer(cli_privacy.privacy_app, name="privacy")
+app.add_typer(cli_privacy.log_app, name="log")
 
 
 def main() -> NoReturn:

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import getpass
 import json
 import os
-from collections.abc import Mapping
+import secrets
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
+
+
+@contextlib.contextmanager
+def locked(path: Path) -> Iterator[int]:
+    """An open descriptor of the file, made for its owner alone where it is not there, that nobody else writes to.
+
+    A file that was replaced while this process waited is opened anew, so that no line goes into one that is gone.
+    """
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    while True:
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            try:
+                is_same = os.path.samestat(os.fstat(descriptor), path.stat())
+            except FileNotFoundError:
+                is_same = False
+            if is_same:
+                yield descriptor
+                return
+        finally:
+            os.close(descriptor)
 
 
 def append(path: Path, *entries: Mapping[str, Any]) -> None:
@@ -16,19 +40,52 @@ def append(path: Path, *entries: Mapping[str, Any]) -> None:
 
     The file is for its owner alone. A line that a crash cut off is closed first, so that it spoils itself alone.
     """
-    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o600)
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX)
+    with locked(path) as descriptor:
         size = os.fstat(descriptor).st_size
         opening = b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
-        lines = [json.dumps(entry, ensure_ascii=False, default=str).encode() + b"\n" for entry in entries]
-        pending = opening + b"".join(lines)
-        while pending:
-            pending = pending[os.write(descriptor, pending) :]
-        os.fsync(descriptor)
+        write_all(descriptor, opening + b"".join(map(line_of, entries)))
+
+
+def line_of(entry: Mapping[str, Any]) -> bytes:
+    """One object as a line."""
+    return json.dumps(entry, ensure_ascii=False, default=str).encode() + b"\n"
+
+
+def write_all(descriptor: int, pending: bytes) -> None:
+    """Write every byte and make sure that it is on disk."""
+    while pending:
+        pending = pending[os.write(descriptor, pending) :]
+    os.fsync(descriptor)
+
+
+def rewrite(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> int:
+    """Replace the lines of a file as a whole by what ``change`` makes of them; returns how many are gone.
+
+    For retention and erasure alone. A reader sees the old file or the new one; a file that stays as it is, or is not
+    there, is left alone.
+    """
+    if not path.exists():
+        return 0
+    with locked(path):
+        before = path.read_bytes().splitlines()
+        after = change(list(before))
+        if after != before:
+            replace(path, b"".join(line + b"\n" for line in after))
+    return len(before) - len(after)
+
+
+def replace(path: Path, data: bytes) -> None:
+    """Put a new file of these bytes, for its owner alone and on disk, in the place of the old one."""
+    draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        try:
+            write_all(descriptor, data)
+        finally:
+            os.close(descriptor)
+        draft.replace(path)
     finally:
-        os.close(descriptor)
+        draft.unlink(missing_ok=True)
 
 
 def account() -> str:

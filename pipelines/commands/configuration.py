@@ -112,11 +112,11 @@ def _mail(home: Home) -> str:
 
 
 def _access_log(home: Home) -> str:
-    from pipelines.access_log import broken_lines, log_path
+    from pipelines.access_log import log_path, verify
 
-    broken = broken_lines(home)
-    if broken:
-        raise MusterError(f"{log_path(home)} was changed: the chain breaks at line {broken[0]}")
+    verdict = verify(home)
+    if verdict.problem:
+        raise MusterError(verdict.problem.rstrip("."))
     return "its chain holds" if log_path(home).exists() else "no look at names yet"
 
 
