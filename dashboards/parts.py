@@ -18,6 +18,7 @@ from dashboards import data, words
 from dashboards.data import Publication, Row
 from pipelines.errors import MusterError
 from pipelines.instants import parse_instant
+from pipelines.run_history import newest_run
 
 Kind = Literal["alarm", "warn", "info"]
 
@@ -108,6 +109,11 @@ def banner(shown: Publication) -> None:
     if age > OLD_AFTER:
         text = "Nothing newer has been published; run 'muster run' to bring it up to date."
         found.append(Notice("warn", f"This is the state {words.span(age)} ago.", text))
+    newest = newest_run(data.home())
+    if newest is not None and newest.status in ("failed", "broken_off") and newest.began_at > shown.built_at:
+        began = words.moment(newest.began_at, shown.zone, shown.as_of)
+        text = f"What it brought is not in it. 'Data health' says why the run of {began} failed."
+        found.append(Notice("alarm", "The last run failed: this is the publication before it.", text))
     late = [feed for feed in data.feeds(shown) if is_late(feed)]
     if late:
         title = f"{words.count_of(len(late), 'feed')} not up to date: people may be missing here."
@@ -137,19 +143,26 @@ def ask_instant(shown: Publication, label: str, key: str, back: timedelta, ahead
 
     Naive UTC. A time that the clocks skip or show twice is read as S1 says.
     """
-    columns = st.columns([2, 1, 1], vertical_alignment="bottom")
     options = ["Now", "Another time"]
-    how = columns[0].radio(label, options, horizontal=True, key=f"{key}-how", help="Now is the instant published.")
-    if how != options[1]:
-        return shown.as_of
-    local = words.in_zone(shown.as_of, shown.zone)
-    first, last = (words.in_zone(shown.as_of + shift, shown.zone) for shift in (-back, ahead))
-    day = columns[1].date_input(
-        f"Day ({shown.zone})", local.date(), first.date(), last.date(), key=f"{key}-day", format="YYYY-MM-DD"
-    )
-    time = columns[2].time_input(
-        f"Time ({shown.zone})", local.time().replace(minute=0, second=0, microsecond=0), key=f"{key}-time", step=900
-    )
+    with st.container(horizontal=True, vertical_alignment="bottom", key=f"m-when-{key}"):
+        how = st.radio(
+            label, options, horizontal=True, key=f"{key}-how", help="Now is the instant published.", width="content"
+        )
+        if how != options[1]:
+            return shown.as_of
+        local = words.in_zone(shown.as_of, shown.zone)
+        first, last = (words.in_zone(shown.as_of + shift, shown.zone) for shift in (-back, ahead))
+        day = st.date_input(
+            f"Day ({shown.zone})",
+            local.date(),
+            first.date(),
+            last.date(),
+            key=f"{key}-day",
+            format="YYYY-MM-DD",
+            width=220,
+        )
+        hour = local.time().replace(minute=0, second=0, microsecond=0)
+        time = st.time_input(f"Time ({shown.zone})", hour, key=f"{key}-time", step=900, width=220)
     return parse_instant(f"{day}T{time}", shown.zone, "Time")
 
 
@@ -205,7 +218,8 @@ def _figure(figure: int | str) -> str:
 def table(caption: str, columns: Sequence[str], rows: Sequence[Sequence[str]], look: str = "plain") -> None:
     """A table of HTML cells (each already escaped), which becomes a list of cards on a narrow screen.
 
-    `look` is ``plain`` (cards of label and value), ``people`` (compact cards without labels) or ``pairs`` (lines).
+    `look` is ``plain`` (cards of label and value), ``people`` (compact cards without labels), ``counts`` (four labelled
+    lines, then numbers beside each other) or ``pairs`` (lines).
 
     Real HTML instead of a canvas: it can be read aloud, searched in the browser and its telephone links called.
     """

@@ -92,6 +92,14 @@ EVIDENCE = {"registrations": "registration", "bookings": "booking", "expenses": 
 
 FILE_STATUS = {"loaded": "Loaded", "failed": "Failed", "held": "Held for a decision"}
 
+RUN_STATUS = {
+    "succeeded": "Succeeded",
+    "failed": "Failed",
+    "stopped": "Stopped by somebody",
+    "running": "At work",
+    "broken_off": "Broken off",
+}
+
 REASON_NO_LEVEL = "not rated, or the place was not recognised: it may be anything, and is never read as low"
 
 

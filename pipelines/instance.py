@@ -11,6 +11,7 @@ import contextlib
 import os
 import shutil
 import signal
+import socket
 import sqlite3
 import subprocess
 import sys
@@ -26,6 +27,9 @@ from pipelines.settings import PROJECT, Home, default_home
 
 KEPT_RUNS = 50
 """Runs whose record is kept; older ones are forgotten after each run from the command line."""
+
+FIRST_PORT = 3000
+"""Where Dagster's pages are served unless another port is asked for."""
 
 _PATIENCE_SECONDS = 5.0
 
@@ -114,6 +118,7 @@ def serve(home: Home, port: int) -> int:
     command = [executable, "dev", "-m", "pipelines.definitions", "-d", str(PROJECT), "-h", "127.0.0.1"]
     command += ["-p", str(port)]
     process = subprocess.Popen(command, cwd=folder, env=environment, start_new_session=True)  # noqa: S603
+    _address_file(home).write_text(f"{process.pid} {port}\n", encoding="utf-8")
     asked_to_stop = False
 
     def stop(number: int, frame: object) -> None:
@@ -125,7 +130,23 @@ def serve(home: Home, port: int) -> int:
     while process.poll() is None and not asked_to_stop:
         time.sleep(0.2)
     _end_group(process)
+    _address_file(home).unlink(missing_ok=True)
     return 0 if asked_to_stop else process.returncode
+
+
+def _address_file(home: Home) -> Path:
+    return home.root / "dagster" / "served"
+
+
+def served_at(home: Home) -> str | None:
+    """The address of Dagster's pages of this home while they are served, else None."""
+    try:
+        number, port = map(int, _address_file(home).read_text(encoding="utf-8").split())
+        os.kill(number, 0)
+        with socket.create_connection(("127.0.0.1", port), timeout=0.2):
+            return f"http://127.0.0.1:{port}"
+    except (OSError, ValueError, OverflowError):
+        return None
 
 
 def _end_group(process: subprocess.Popen[bytes]) -> None:
@@ -144,7 +165,7 @@ def main() -> None:
     """The command line of this module."""
     parser = argparse.ArgumentParser(description="Serve Dagster's pages for a home, on this machine alone.")
     parser.add_argument("--home", type=Path, default=None, help="the home (default: MUSTER_HOME, else data/)")
-    parser.add_argument("--port", type=int, default=3000)
+    parser.add_argument("--port", type=int, default=FIRST_PORT)
     arguments = parser.parse_args()
     try:
         sys.exit(serve(Home(arguments.home or default_home()), arguments.port))

@@ -9,7 +9,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from pipelines import definitions, instance, models, run, validation
+from pipelines import definitions, instance, models, run, run_history, validation
 from pipelines.errors import MusterError
 from pipelines.settings import Home
 from pipelines.validation import SqlCheck
@@ -106,6 +106,10 @@ def _a_failing_gate_keeps_the_publication(
         run.run_pipeline(home)
     assert (home.published / "current").resolve() == before
     assert "Traceback" not in "".join(capfd.readouterr())
+    failed, succeeded = run_history.last_runs(home, 5)
+    assert failed.problem == "A blocking check failed: 1 row breaks the rule: Nobody is there."
+    assert (failed.status, succeeded.status, succeeded.problem) == ("failed", "succeeded", "")
+    assert failed.began_at >= succeeded.began_at and succeeded.ended_at
 
 
 def test_a_failing_step_raises_its_own_sentence(
@@ -119,6 +123,8 @@ def test_a_failing_step_raises_its_own_sentence(
         run.run_pipeline(home)
     assert capfd.readouterr().err == ""
     assert not (home.published / "current").exists()
+    (failed,) = run_history.last_runs(home, 5)
+    assert failed.problem == "The inbox is on fire; put it out and run again."
 
 
 def test_run_configuration_chooses_the_instants_and_nothing_else(home: Home) -> None:

@@ -21,7 +21,10 @@ _BASE = """
 """
 
 _KEYS = "unnest($audit_ids::varchar[]) as audit_id"
-_ORDER = "order by decision is not null, starts_date desc nulls last, audit_id"
+_ORDER = """
+    order by decision is not null, list_position(['now', 'coming', 'past'], time),
+        case when time = 'coming' then starts_date end, starts_date desc nulls last, audit_id
+"""
 _COLUMNS = {
     "statuses": "audit_status",
     "countries": "country",
@@ -93,7 +96,7 @@ def by_school(shown: Publication, filters: Filters) -> list[Row]:
 
 
 def findings(shown: Publication, filters: Filters, limit: int) -> list[Row]:
-    """Findings without names, the open ones first, then the latest trips."""
+    """Findings without names, the open ones first: who is away now, who leaves next, then the latest past trips."""
     return _with_words(shown, _ask(shown, filters, f"select * from chosen {_ORDER} limit {int(limit)}"))
 
 

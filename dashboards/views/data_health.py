@@ -1,4 +1,4 @@
-"""Data health: which feeds came and when, whether every record is accounted for, and what the checks found."""
+"""Data health: the last runs, which feeds came and when, the account of every record, and what the checks found."""
 
 from __future__ import annotations
 
@@ -6,12 +6,64 @@ import html
 
 import streamlit as st
 
-from dashboards import data, parts, small, words
+from dashboards import data, parts, small, unresolved_list, words
 from dashboards.data import Publication, Row, health
+from pipelines import instance
 from pipelines.errors import MusterError
+from pipelines.run_history import PastRun
 
 RAW_SHOWN = 50
 FILES_SHOWN = 25
+RUNS_SHOWN = 8
+JOBS = {"muster_run": "Run", "weekly_report": "Weekly report"}
+
+
+def run_cells(run: PastRun, shown: Publication, address: str | None) -> list[str]:
+    """One run as table cells; its number leads to its page of Dagster while that is served."""
+    look = "m-tag" if run.status in ("succeeded", "running") else "m-tag m-tag-alarm"
+    took = "" if run.ended_at is None else f"took {words.span(run.ended_at - run.began_at)}"
+    number = words.safe(run.run_id[:8])
+    if address is not None:
+        number = f'<a href="{address}/runs/{html.escape(run.run_id)}" target="_blank" rel="noreferrer">{number}</a>'
+    return [
+        f"{words.safe(words.moment(run.began_at, shown.zone, shown.as_of))}<small>{took}</small>",
+        words.safe(words.lookup(JOBS, run.job)),
+        f'<span class="{look}">{words.safe(words.lookup(words.RUN_STATUS, run.status))}</span>',
+        words.safe(run.problem or None, 400),
+        number,
+    ]
+
+
+def show_runs(shown: Publication) -> None:
+    """The last runs with what came of them, and the way to Dagster's pages."""
+    st.subheader("Last runs")
+    try:
+        runs = health.last_runs(RUNS_SHOWN)
+    except MusterError as problem:
+        parts.notice("warn", "The last runs are not known.", str(problem))
+        return
+    address = instance.served_at(data.home())
+    if shown.role == "viewer":  # a reason may count people
+        body = [run_cells(run, shown, None)[:3] for run in runs]
+        columns = ["Began", "What", "Result"]
+    else:
+        body = [run_cells(run, shown, address) for run in runs]
+        columns = ["Began", "What", "Result", "Why", "Dagster"]
+    if runs:
+        parts.table("Last runs", columns, body)
+    else:
+        parts.notice("info", "No run is recorded in this home.", "'muster run' records each in the home's Dagster.")
+    if shown.role == "viewer":
+        return
+    if address is not None:
+        link = f'<a href="{address}" target="_blank" rel="noreferrer">Dagster\'s pages</a>'
+        text = f"{link}, on this computer alone: assets, checks, schedules and every run."
+    else:
+        text = (
+            "Dagster's pages, with assets, checks and schedules, are not served now; on this computer "
+            f"<code>make dagster HOME_DIR={html.escape(str(data.home().root))}</code> serves them."
+        )
+    st.html(f'<p class="m-facts">{text}</p>')
 
 
 def feed_cells(feed: Row, shown: Publication) -> list[str]:
@@ -32,12 +84,8 @@ def feed_cells(feed: Row, shown: Publication) -> list[str]:
         f"<small>{troubles}{'optional' if feed['is_optional'] else ''}</small>",
         f"{words.safe(words.moment(newest, shown.zone, shown.as_of) if newest else None)}"
         f"<small>{words.until(newest, shown.as_of).replace('ago', 'before') if newest else ''}</small>",
-        f"{feed['files'] or 0:,}",
-        f"{records:,}",
-        f"{kept[0]:,}",
-        f"{kept[1]:,}",
-        f"{kept[2]:,}",
         f'<span class="m-tag{"" if missing == 0 else " m-tag-alarm"}">{account}</span>',
+        *(f"{number:,}" for number in (feed["files"] or 0, records, *kept)),
     ]
 
 
@@ -49,9 +97,10 @@ def show_feeds(shown: Publication) -> None:
         parts.notice("warn", "No feed is declared.", "Put files below the inbox of the home and run 'muster run'.")
         return
     st.html('<p class="m-facts">Every record of every file is loaded, rejected with a reason, or blank.</p>')
-    columns = ["Feed", "State", "Newest received", "Files", "Records", "Loaded", "Rejected", "Blank", "Account"]
+    columns = ["Feed", "State", "Newest received", "Account", "Files", "Records", "Loaded", "Rejected", "Blank"]
     absent = [feed["feed"] for feed in feeds if feed["status"] == "missing" and feed["is_optional"]]
-    parts.table("Feeds", columns, [feed_cells(feed, shown) for feed in feeds if feed["feed"] not in absent])
+    rows = [feed_cells(feed, shown) for feed in feeds if feed["feed"] not in absent]
+    parts.table("Feeds", columns, rows, look="counts")
     if absent:
         text = f"Optional, and never came: {words.joined(absent)}."
         st.html(f'<p class="m-facts">{words.safe(text, 600)}</p>')
@@ -82,7 +131,7 @@ def show_files(shown: Publication) -> None:
             ]
         )
     columns = ["Feed", "File", "Received", "State", "Records", "Loaded", "Rejected", "Blank"]
-    parts.table("Files", columns, rows)
+    parts.table("Files", columns, rows, look="counts")
 
 
 def show_rejected(shown: Publication) -> None:
@@ -167,7 +216,7 @@ def show_uncertainty(shown: Publication) -> None:
         return
     st.html(
         '<p class="m-facts">Stays, transit and journeys left out; one stay may be in several lines. '
-        "'muster sql --query vague_and_unknown' lists the places.</p>"
+        "'muster sql --query vague_and_unknown' lists all places.</p>"
     )
     rows = [
         [
@@ -227,10 +276,14 @@ def show() -> None:
     st.title("Data health")
     parts.banner(shown)
     show_feeds(shown)
+    show_runs(shown)
     if shown.role != "viewer":  # a file may be named after a person
         show_files(shown)
     show_rejected(shown)
     show_uncertainty(shown)
+    if shown.role != "viewer":  # one by one
+        unresolved_list.show_places(shown)
+        unresolved_list.show_people(shown)
     show_findings(shown)
     show_publication(shown)
 

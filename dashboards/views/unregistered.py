@@ -143,7 +143,10 @@ def show_queue(shown: Publication, filters: Filters) -> list[Row]:
     found = unregistered.counts(shown, filters)
     total, undecided = (sum(row[name] for row in found) for name in ("n", "undecided"))
     st.subheader(f"To decide: {undecided:,} of {total:,}", anchor="queue")
-    st.html(f'<p class="m-facts">Listed: {words.safe(queue_list.describe(filters, STATUS, {}), 400)}.</p>')
+    st.html(
+        f'<p class="m-facts">Listed: {words.safe(queue_list.describe(filters, STATUS, {}), 400)}. '
+        "Who is away now first, then who leaves next.</p>"
+    )
     if not total:
         text = "The audit found nothing of this kind, or the filters leave it out."
         parts.notice("info", "No finding to list.", text)

@@ -105,7 +105,8 @@ def show_destinations(shown: Publication, week: date) -> None:
     """Countries, and the places of one of them."""
     before = week - timedelta(weeks=1)
     this, last = (weekly.figures(shown, one, ("country",)) for one in (week, before))
-    st.subheader(f"By country: {len(this):,}")
+    gone = f", {len(last.keys() - this.keys()):,} more the week before only" if last.keys() - this.keys() else ""
+    st.subheader(f"By country: {len(this):,}{gone}")
     columns = ["Highest level", *MEASURES.values()]
     rows = place_rows(this, last)
     number = parts.rows_to_show("countries", len(rows), 25)

@@ -119,7 +119,10 @@ create schema mart;
 create table mart.publication (generation varchar, as_of timestamp, known_at timestamp, built_at timestamp,
     configuration_sha256 varchar, landed_files bigint, has_invented_ratings boolean, office_timezone varchar);
 create table mart.traveller (traveller_id varchar, affiliation varchar, school varchar, department varchar,
-    home_country_code varchar, identity_status varchar, is_on_roster boolean, has_phone boolean, has_email boolean);
+    home_country_code varchar, identity_status varchar, is_on_roster boolean, has_phone boolean, has_email boolean,
+    identity_reason varchar);
+create table mart.place_issue (place_text varchar, place_status varchar, place_id varchar, place_name varchar,
+    country_code varchar, stays bigint, travellers bigint, person_days double, candidate_number integer);
 create table mart.traveller_contact (traveller_id varchar, full_name varchar, email varchar, mobile_phone varchar);
 create table mart.stay (stay_id varchar, traveller_id varchar, trip_id varchar, place_id varchar, place_name varchar,
     country_code varchar, region_code varchar, latitude double, longitude double, starts_at timestamp, ends_at
@@ -154,6 +157,11 @@ create table mart.uncertainty (kind varchar, stays bigint, travellers bigint, tr
 
 FAMILY = ["Adeyemi", "Brandt", "Castillo", "Dupont", "Eriksen", "Fontaine", "Grant", "Haddad", "Ito", "Jensen"]
 GIVEN = ["Ada", "Bruno", "Chidi", "Dalia", "Emre", "Freya", "Goran", "Hana", "Ines", "Jonas", "Kofi"]
+REASONS = {
+    "matched": "person id",
+    "ambiguous": "2 people of the roster have the name, and nothing tells them apart",
+    "unknown": "not on the roster",
+}
 SCHOOLS = ["Medicine", "Law", "Engineering", None, "Public Health"]
 
 
@@ -176,10 +184,8 @@ def _fill_people(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
             phone = None if number % 6 == 3 else f"+44 20 7946 {number:04d}"
             affiliation = ("student", "faculty", "administration")[number % 3]
             school = SCHOOLS[number % len(SCHOOLS)]
-            con.execute(
-                "insert into mart.traveller values (?,?,?,?,?,?,?,?,?)",
-                [key, affiliation, school, None, "GB", identity, identity == "matched", phone is not None, True],
-            )
+            person = (key, affiliation, school, None, "GB", identity, identity == "matched", phone is not None, True)
+            con.execute("insert into mart.traveller values (?,?,?,?,?,?,?,?,?,?)", [*person, REASONS[identity]])
             contact = [key, _name(number), f"person{number}@university.example", phone]
             con.execute("insert into mart.traveller_contact values (?,?,?,?)", contact)
             weight = 0.5 if presence == "possible" else 1.0
@@ -404,6 +410,11 @@ def _fill_feeds(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
         ("all", 5000, 90, 40, 2500.5),
     ):
         con.execute("insert into mart.uncertainty values (?,?,?,?,?)", row)
+    for row in (
+        ("<script>alert('place')</script>", "unknown", None, None, None, 2, 1, 12.5, 1),
+        ("Beirutt, Lebanon", "fuzzy", "276781", "Beirut", "LB", 2, 2, 4.0, 1),
+    ):
+        con.execute("insert into mart.place_issue values (?,?,?,?,?,?,?,?,?)", row)
     for number in range(9):
         reason = "the start is no date" if number < 7 else "the level is not on the provider's scale"
         feed = "registrations" if number < 7 else "ratings"
