@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 
 Progress = Callable[[str], None]
 """Told one short sentence after another while a run works; never a personal value."""
+
+_CLOCK_STEP = timedelta(minutes=1)
+"""Clocks are set right by less than this all the time."""
 
 STEPS = ("land", "reference", "stage", "core", "mart", "validate", "publish")
 
@@ -95,14 +98,16 @@ class Run:
         self._state = _State()
         self._stack = contextlib.ExitStack()
         self._checks: dict[str, _Background] = {}
+        self._warnings: list[validation.Finding] = []
         self.reports: dict[str, validation.Report] = {}
 
     def __enter__(self) -> Run:
-        from pipelines import publish, validation
+        from pipelines import landing, publish, validation
         from pipelines.locking import run_lock
 
         self._stack.enter_context(run_lock(self.home, on_wait=self._progress))
         publish.clean_up(self.home, remove_builds=True)
+        landing.clean_store(self.home, timedelta(0))
         validation.start_import()
         return self
 
@@ -198,9 +203,31 @@ class Run:
             self.tell(notice)
         self._state.landed_files = len(landed)
         with self._timed("land", "parse"):
-            landing.stage_files(self.home, self.contracts, self._count)
+            parsed = landing.stage_files(self.home, self.contracts, self._count)
+        with self._timed("land", "verify"):
+            landing.verify_store(self.home, {account.sha256 for account in parsed})
+        self._heed_clock(landing.newest_landing(self.home))
         with self._timed("land", "load"):
             landing.load(self.con, self.home, self.settings, self.contracts, self.known_at)
+
+    def _heed_clock(self, newest: datetime | None) -> None:
+        """Where the clock was set back, what was received before still counts, and it is said (F5).
+
+        Otherwise every file would have come after ``known_at``, and nobody would be anywhere.
+        """
+        from pipelines import validation
+
+        newest = newest.replace(tzinfo=UTC) if newest is not None else None
+        if newest is None or newest <= self._start():
+            return
+        self._known_at = self._known_at or newest
+        if newest - self._start() > _CLOCK_STEP:
+            message = (
+                f"The clock of this machine was set back: it says {self._start():%Y-%m-%d %H:%M} UTC, and a file was "
+                f"landed at {newest:%Y-%m-%d %H:%M} UTC. Set it right and run again; every file still counts."
+            )
+            self._warnings.append(validation.Finding("clock_set_back", "warning", "land.file", 1, message))
+            self.tell(message)
 
     def _reference(self) -> None:
         from pipelines import reference
@@ -269,6 +296,7 @@ class Run:
 
         self.tell("Checking feeds and marts …")
         early = self._checks["stage"].report()
+        early.findings += self._warnings
         late = self._late()
         checked = [model for model in self.models if model not in late]
         self.reports = {"stage": early, "mart": validation.run(self.con, self.contracts, checked, "mart")}

@@ -3,19 +3,23 @@
 from pipelines.landing.load import load
 from pipelines.landing.report import FeedReport, FileReport, feeds_report, files_report
 from pipelines.landing.stage import Account, stage_files
-from pipelines.landing.store import LandedFile, inbox_notices, land_inbox, ledger, release
+from pipelines.landing.store import LandedFile, clean_store, inbox_notices, land_inbox, ledger, newest_landing, release
+from pipelines.landing.verify import verify_store
 
 __all__ = [
     "Account",
     "FeedReport",
     "FileReport",
     "LandedFile",
+    "clean_store",
     "feeds_report",
     "files_report",
     "inbox_notices",
     "land_inbox",
     "ledger",
     "load",
+    "newest_landing",
     "release",
     "stage_files",
+    "verify_store",
 ]

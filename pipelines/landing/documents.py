@@ -19,10 +19,11 @@ from pipelines.contracts import Contract
 from pipelines.feeds.record import Record
 from pipelines.feeds.registry import FORMATS, reader
 from pipelines.landing.cast import bind, cast_sql
-from pipelines.landing.parse import text_table, verify
+from pipelines.landing.parse import text_table
 from pipelines.landing.stage import REJECTED_SCHEMA, Account, Staged, write_table
 from pipelines.landing.store import LandedFile
 from pipelines.landing.text import GateError
+from pipelines.landing.verify import verify
 from pipelines.settings import Home
 
 _GROUP_RECORDS = 20_000

@@ -7,7 +7,6 @@ about every record, or Python's csv module reads the file instead. Both end in t
 from __future__ import annotations
 
 import csv
-import hashlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -27,26 +26,12 @@ from pipelines.landing.cast import Binding, bind, cast_sql, quote
 from pipelines.landing.records import MAX_RECORD_BYTES, Split, Splitter, record_pattern
 from pipelines.landing.store import LandedFile
 from pipelines.landing.text import GateError, Header, PlainText, open_text, read_header
+from pipelines.landing.verify import verify
 from pipelines.settings import Home
 
 _BLOCK = 4 * 1024 * 1024
 _BATCH = 20_000
 _LONE_CR = re.compile("\r(?!\n)")
-
-
-def verify(home: Home, landed: LandedFile) -> None:
-    """Raise MusterError where a landed file is no longer what it was."""
-    path = landed.path(home)
-    try:
-        with path.open("rb") as stream:
-            found = hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError as error:
-        raise MusterError(f"The landed file {path} cannot be read: {error.strerror}; restore it.") from error
-    if found != landed.sha256:
-        raise MusterError(
-            f"The landed file {path} has changed since it was received (its SHA-256 is another); restore it from a "
-            "backup, or remove it with its .json and put the original into the inbox again."
-        )
 
 
 def staging_connection(work: Path) -> duckdb.DuckDBPyConnection:

@@ -12,6 +12,7 @@ import json
 import os
 import re
 import secrets
+import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
@@ -80,6 +81,19 @@ def _now() -> str:
     return datetime.now(UTC).replace(tzinfo=None).isoformat(timespec="microseconds")
 
 
+def newest_landing(home: Home) -> datetime | None:
+    """The latest instant of landing in the ledger, naive UTC: time went at least that far, whatever the clock says."""
+    return max((datetime.fromisoformat(entry.landed_at) for entry in ledger(home)), default=None)
+
+
+def _landing_instant(newest: datetime | None) -> str:
+    """Now, or the instant after the newest landing where the clock was set back: what comes later is received later."""
+    now = datetime.fromisoformat(_now())
+    if newest is not None and newest >= now:
+        now = newest + timedelta(microseconds=1)
+    return now.isoformat(timespec="microseconds")
+
+
 def sync_folder(folder: Path) -> None:
     """Make renames and links in a folder durable."""
     descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
@@ -129,7 +143,7 @@ def _copy(source: Path, target: Path) -> tuple[str, os.stat_result] | None:
     return digest.hexdigest(), after
 
 
-def _land_one(home: Home, feed: str, source: Path) -> tuple[LandedFile, os.stat_result] | None:
+def _land_one(home: Home, feed: str, source: Path, landed_at: str) -> tuple[LandedFile, os.stat_result] | None:
     folder = home.landing / feed
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = folder / f".{secrets.token_hex(8)}.tmp"
@@ -139,11 +153,11 @@ def _land_one(home: Home, feed: str, source: Path) -> tuple[LandedFile, os.stat_
         if copied is None:
             return None
         sha256, status = copied
-        landed = LandedFile(feed, sha256, status.st_size, source.name, _now())
         sidecar = folder / f"{sha256}.json"
+        _link_once(temporary, folder / sha256)  # also where an entry has lost its bytes, as in a copy of a home at work
         if sidecar.exists():
             return read_sidecar(sidecar), status
-        _link_once(temporary, folder / sha256)
+        landed = LandedFile(feed, sha256, status.st_size, source.name, landed_at)
         with sidecar_temporary.open("w") as out:
             json.dump(asdict(landed), out)
             out.flush()
@@ -210,7 +224,8 @@ def inbox_notices(home: Home) -> list[str]:
     return notices
 
 
-def _read_cache(path: Path) -> dict[str, list[Any]]:
+def read_cache(path: Path) -> dict[str, list[Any]]:
+    """What a file of remembered looks holds; nothing where it is not there or damaged."""
     try:
         cache = json.loads(path.read_text())
     except (OSError, ValueError):
@@ -229,14 +244,15 @@ def land_inbox(home: Home, contracts: dict[str, Contract], progress: Progress | 
     cache_path = home.landing / INBOX_CACHE
     try:
         home.landing.mkdir(mode=0o700, parents=True, exist_ok=True)
-        cache = _read_cache(cache_path)
+        cache = read_cache(cache_path)
         files = list(_inbox_files(home, []))
+        newest = newest_landing(home)
         fresh: dict[str, list[Any]] = {}
         landed: list[LandedFile] = []
         for done, (feed, path) in enumerate(files):
             if progress and (done % 100 == 0 or path.stat().st_size > _BLOCK):
                 progress("landing files", done, len(files))
-            entry = _land_cached(home, feed, path, cache, fresh)
+            entry = _land_cached(home, feed, path, cache, fresh, _landing_instant(newest))
             if entry is not None:
                 landed.append(entry)
         for folder in {home.landing / entry.feed for entry in landed}:
@@ -252,7 +268,7 @@ def land_inbox(home: Home, contracts: dict[str, Contract], progress: Progress | 
 
 
 def _land_cached(
-    home: Home, feed: str, path: Path, cache: dict[str, list[Any]], fresh: dict[str, list[Any]]
+    home: Home, feed: str, path: Path, cache: dict[str, list[Any]], fresh: dict[str, list[Any]], landed_at: str
 ) -> LandedFile | None:
     """Land one file, or recall it by size and time of change; the cache only saves reading it again."""
     name = f"{feed}/{path.name}"
@@ -264,7 +280,7 @@ def _land_cached(
             if sidecar.exists():
                 fresh[name] = known
                 return read_sidecar(sidecar)
-        result = _land_one(home, feed, path)
+        result = _land_one(home, feed, path, landed_at)
     except FileNotFoundError:
         if home.landing.is_dir() and not path.exists():
             return None  # taken away while the inbox was read
@@ -278,12 +294,15 @@ def _land_cached(
 
 
 def clean_store(home: Home, older_than: timedelta = timedelta(days=1)) -> None:
-    """Remove temporary files that a crashed run left behind."""
+    """Remove temporary files that a crashed run left behind; who holds the run lock need not wait until they are old.
+
+    What was being parsed holds rows of a feed, so it is not to lie about.
+    """
     oldest = time.time() - older_than.total_seconds()
-    for path in [*home.landing.glob(".work-*/*"), *home.landing.glob(".work-*"), *home.landing.glob("*/.*.tmp")]:
+    for path in (*home.landing.glob(".work-*"), *home.landing.glob("*/.*.tmp"), *home.landing.glob(".*.tmp")):
         with contextlib.suppress(OSError):
-            if path.lstat().st_mtime < oldest:
-                path.rmdir() if path.is_dir() else path.unlink()
+            if path.lstat().st_mtime <= oldest:
+                shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
 def release(home: Home, sha256: str) -> LandedFile:
