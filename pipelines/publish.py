@@ -102,7 +102,7 @@ def publish(
         _swap(home, name)
         _reached("swapped")
     except (OSError, duckdb.Error) as error:
-        raise _explain(home, error) from error
+        raise _explain(home, error, name) from error
     finally:
         shutil.rmtree(draft, ignore_errors=True)  # renamed away after success
     clean_up(home, keep_build=build if isinstance(build, Path) else None)
@@ -437,8 +437,13 @@ def _quoted(text: Path | str) -> str:
     return str(text).replace("'", "''")
 
 
-def _explain(home: Home, error: Exception) -> MusterError:
+def _explain(home: Home, error: Exception, name: str) -> MusterError:
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    if (home.published / "current").resolve().name == name:
+        return MusterError(
+            f"Generation {_number(Path(name))} is in force, but the disk did not confirm that it is kept ({text}); "
+            "check the disk and run again."
+        )
     if getattr(error, "errno", None) == errno.ENOSPC or "No space left" in text or "disk full" in text.lower():
         return MusterError(
             f"The disk of {home.published} is full; free some space and run again. What was published stays in force."
