@@ -270,6 +270,7 @@ def _schedule(job: Any, settings: Settings) -> dg.ScheduleDefinition:
 def _sensor(job: Any, home: Home) -> dg.SensorDefinition:
     @dg.sensor(name="inbox", job=job, minimum_interval_seconds=60, description="Runs when the inbox has changed.")
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
+        dagster_instance.close_dead_runs(context.instance)
         state = inbox_state(home)
         if state == context.cursor:
             return dg.SkipReason("The inbox is as it was.")
@@ -374,6 +375,7 @@ def execute(
     Raises the run's own MusterError, and BlockingCheckFailed where the gate was closed; Dagster's log stays silent.
     """
     dagster_instance.prepare(home.require().prepare())
+    dagster_instance.begin_anew_if_spoilt(home, progress)
     if not sqlalchemy.event.contains(sqlalchemy.Engine, "connect", dagster_instance.save_without_waiting):
         sqlalchemy.event.listen(sqlalchemy.Engine, "connect", dagster_instance.save_without_waiting)
     runs: list[pipeline.Run] = []
@@ -381,10 +383,12 @@ def execute(
     instants = {"as_of": as_of, "known_at": known_at}
     config = {name: moment.isoformat() for name, moment in instants.items() if moment is not None}
     with dagster_instance.engines_kept(), dg.DagsterInstance.get() as instance:
+        dagster_instance.close_dead_runs(instance)
         try:
             job.execute_in_process(
                 run_config={"resources": {"muster": {"config": config}}, "loggers": _SILENT},
                 instance=instance,
+                tags={dagster_instance.PROCESS_TAG: dagster_instance.this_process()},
                 raise_on_error=True,
             )
         except (Exception, DagsterExecutionInterruptedError) as error:

@@ -18,12 +18,15 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.pool import SingletonThreadPool
 
 from pipelines.errors import MusterError
 from pipelines.settings import PROJECT, Home, default_home
+
+if TYPE_CHECKING:
+    import dagster
 
 KEPT_RUNS = 50
 """Runs whose record is kept; older ones are forgotten after each run from the command line."""
@@ -31,7 +34,11 @@ KEPT_RUNS = 50
 FIRST_PORT = 3000
 """Where Dagster's pages are served unless another port is asked for."""
 
+PROCESS_TAG = "muster/process"
+"""Marks a run of the command line with its process."""
+
 _PATIENCE_SECONDS = 5.0
+_RECORDS = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
 
 
 def prepare(home: Home) -> Path:
@@ -52,6 +59,67 @@ def prepare(home: Home) -> Path:
     os.environ["DAGSTER_HOME"] = str(folder)
     os.environ["DAGSTER_DISABLE_TELEMETRY"] = "1"
     return folder
+
+
+def begin_anew_if_spoilt(home: Home, tell: Callable[[str], None] | None = None) -> None:
+    """Remove a record of runs that SQLite cannot read, as in a copy of a home made during a run: it is no data.
+
+    No run fails for it then; ``tell`` is told.
+    """
+    folder = home.root / "dagster"
+    files = [path for path in (folder / name for name in _RECORDS) if path.exists()]
+    if all(map(_is_sound, files)):
+        return
+    for path in (folder / "history", folder / "schedules"):
+        shutil.rmtree(path, ignore_errors=True)
+    if tell is not None:
+        tell("Dagster's record of runs was damaged and begins anew; nothing that Muster needs was in it.")
+
+
+def _is_sound(path: Path) -> bool:
+    try:
+        with contextlib.closing(sqlite3.connect(path, timeout=60)) as connection:
+            return bool(connection.execute("pragma quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.OperationalError:
+        return True  # it is locked, or the disk refuses it: the run itself will say so
+    except sqlite3.DatabaseError:
+        return False
+
+
+def this_process() -> str:
+    """This process as a text that no later one shares: its number and when it began."""
+    return _mark(os.getpid())
+
+
+def _mark(process: int) -> str:
+    try:
+        # What stands before the last bracket of `stat` is the command, which may hold anything.
+        began = Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[19]
+    except OSError:
+        began = ""
+    return f"{process}:{began}"
+
+
+def _is_at_work(mark: str) -> bool:
+    process = int(mark.partition(":")[0])
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return _mark(process) == mark
+
+
+def close_dead_runs(instance: dagster.DagsterInstance) -> None:
+    """Record as failed what a killed process left as under way; Dagster would wait for its end for ever."""
+    from dagster import DagsterRunStatus, RunsFilter
+
+    open_states = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
+    for run in instance.get_runs(RunsFilter(statuses=open_states)):
+        mark = run.tags.get(PROCESS_TAG)
+        if mark and not _is_at_work(mark):
+            instance.report_run_failed(run, "The process of this run was ended before the run was.")
 
 
 def save_without_waiting(connection: object, record: object) -> None:
@@ -111,6 +179,7 @@ def serve(home: Home, port: int) -> int:
     """
     home.require().prepare()
     folder = prepare(home)
+    begin_anew_if_spoilt(home)
     executable = shutil.which("dagster", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))
     if executable is None:
         raise MusterError("The command 'dagster' is not installed beside this Python; install Muster's requirements.")
