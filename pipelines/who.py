@@ -26,6 +26,10 @@ NOT_KNOWN = "not known"
 INCLUDABLE = ("transit", "en_route", "home")
 
 
+OLD_AFTER_DAYS = 26 / 24
+"""A daily run may be two hours late before what it published is called old."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Near:
     """A circle on the map: degrees and kilometres."""
@@ -236,6 +240,8 @@ def who(home: Home, role: str, question: Question) -> Answer:
         notes = _notes(con, publication, question)
     finally:
         con.close()
+    if question.at is None and question.from_at is None:
+        notes += _age_notes(publication)
     if with_names:
         place = columns.index("traveller_id")
         parameters = {key: str(value) for key, value in dataclasses.asdict(question).items() if value}
@@ -361,6 +367,14 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
     if question.near and coarse:
         notes.append(f"{_count(coarse, 'traveller')} known only by country or region were compared by its centre.")
     return notes + publication_notes(con, publication)
+
+
+def _age_notes(publication: PublicationRow) -> list[str]:
+    """Where 'now' was long ago: runs may have stopped, and then no feed could become stale either."""
+    days = (datetime.datetime.now(datetime.UTC).replace(tzinfo=None) - publication.as_of) / datetime.timedelta(days=1)
+    if days < OLD_AFTER_DAYS:
+        return []
+    return [f"This is the state {_count(int(days), 'day')} ago; 'muster run' makes it that of now."]
 
 
 def publication_notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow) -> list[str]:
