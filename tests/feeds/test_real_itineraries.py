@@ -15,6 +15,7 @@ import pytest
 from pipelines.feeds.itinerary import reservations_of
 from pipelines.feeds.reservation import Leg, Reservation
 from pipelines.landing.text import GateError
+from tests.conftest import Figure
 
 REAL = Path(__file__).resolve().parents[2].parent / "shared" / "real" / "itineraries"
 pytestmark = [
@@ -146,7 +147,7 @@ def reservations_in(path: Path, with_events: bool = False) -> list[dict[str, Any
     return [each for each in listed if isinstance(each, dict) and str(each.get("@type", "")).endswith("Reservation")]
 
 
-def test_documents(capsys: pytest.CaptureFixture[str]) -> None:
+def test_documents(figure: Figure) -> None:
     right, silent, wrong = 0, 0, {}
     for path, expected in pairs():
         wanted, data = reservations_in(expected, path.suffix == ".ics"), path.read_bytes()
@@ -161,14 +162,13 @@ def test_documents(capsys: pytest.CaptureFixture[str]) -> None:
         else:
             right += 1
     wanted_files = sum(bool(reservations_in(expected, path.suffix == ".ics")) for path, expected in pairs())
-    with capsys.disabled():
-        print(f"\nreal documents: {right} of {wanted_files} with reservations right, {silent} without any told so")
-        for name, problems in wrong.items():
-            print(f"  {name}: {'; '.join(problems)}")
+    figure(f"real documents: {right} of {wanted_files} with reservations right, {silent} without any told so")
+    for name, problems in wrong.items():
+        print(f"  {name}: {'; '.join(problems)}")
     assert right >= FLOOR_DOCUMENTS
 
 
-def test_extracted_json(capsys: pytest.CaptureFixture[str]) -> None:
+def test_extracted_json(figure: Figure) -> None:
     """What a mail extractor wrote is read as it is."""
     right, total, wrong = 0, 0, {}
     for path in sorted(REAL.rglob("*.json")):
@@ -180,14 +180,13 @@ def test_extracted_json(capsys: pytest.CaptureFixture[str]) -> None:
         right += not problems
         if problems:
             wrong[str(path.relative_to(REAL))] = problems
-    with capsys.disabled():
-        print(f"\nextractors' JSON: {right} of {total} right")
-        for name, problems in wrong.items():
-            print(f"  {name}: {'; '.join(problems)}")
+    figure(f"extractors' JSON: {right} of {total} right")
+    for name, problems in wrong.items():
+        print(f"  {name}: {'; '.join(problems)}")
     assert right >= FLOOR_EXTRACTED
 
 
-def test_kinds_that_are_not_read(capsys: pytest.CaptureFixture[str]) -> None:
+def test_kinds_that_are_not_read(figure: Figure) -> None:
     """Expected results whose documents are of kinds that no reader takes, or are not there, are counted by kind."""
     known = {expected for _, expected in pairs()} | {path for path, _ in pairs()}
     kinds = Counter(
@@ -195,6 +194,5 @@ def test_kinds_that_are_not_read(capsys: pytest.CaptureFixture[str]) -> None:
         for path in REAL.rglob("*.json")
         if path not in known
     )
-    with capsys.disabled():
-        print(f"\nexpected results without a document that is read: {dict(kinds.most_common())}")
+    figure(f"expected results without a document that is read: {dict(kinds.most_common())}")
     assert kinds["bin"] and kinds["txt"]

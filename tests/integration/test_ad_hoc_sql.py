@@ -14,6 +14,7 @@ import pytest
 from pipelines.commands.ask import SavedQuery, saved_queries
 from pipelines.dictionary import Question, questions
 from pipelines.sandbox.runner import Limits, Result, run_query
+from tests.conftest import Figure
 from tests.integration.conftest import Office
 
 ORDINARY = [
@@ -30,9 +31,7 @@ def answer(office: Office, sql: str, parameters: dict[str, str] | None = None) -
     return run_query(file, sql, parameters, Limits(seconds=60))
 
 
-def test_ordinary_queries_of_every_shape_are_answered_and_cost_little(
-    office: Office, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_ordinary_queries_of_every_shape_are_answered_and_cost_little(office: Office, figure: Figure) -> None:
     assert len(ORDINARY) >= 60
     refused = {}
     start, before = time.monotonic(), resource.getrusage(resource.RUSAGE_CHILDREN)
@@ -50,12 +49,11 @@ def test_ordinary_queries_of_every_shape_are_answered_and_cost_little(
             con.execute(sql).fetchall()
     direct, direct_cpu = time.monotonic() - direct, time.process_time() - direct_cpu
     cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    with capsys.disabled():
-        print(
-            f"\n{len(ORDINARY)} ordinary queries, each: {1000 * seconds / len(ORDINARY):.0f} ms in the sandbox "
-            f"({1000 * cpu / len(ORDINARY):.0f} CPU ms), {1000 * direct / len(ORDINARY):.0f} ms direct "
-            f"({1000 * direct_cpu / len(ORDINARY):.0f} CPU ms); load {os.getloadavg()[0]:.0f}"
-        )
+    figure(
+        f"{len(ORDINARY)} ordinary queries, each: {1000 * seconds / len(ORDINARY):.0f} ms in the sandbox "
+        f"({1000 * cpu / len(ORDINARY):.0f} CPU ms), {1000 * direct / len(ORDINARY):.0f} ms direct "
+        f"({1000 * direct_cpu / len(ORDINARY):.0f} CPU ms); load {os.getloadavg()[0]:.0f}"
+    )
 
 
 @pytest.mark.parametrize("question", questions(), ids=lambda question: question.title)

@@ -23,6 +23,7 @@ from pipelines.landing.parse import prepare
 from pipelines.landing.store import ledger
 from pipelines.landing.text import GateError
 from pipelines.settings import PROJECT
+from tests.conftest import Figure
 
 from .conftest import Office
 from .malformed import CONTRACT
@@ -83,7 +84,7 @@ def damage(chance: random.Random) -> Damaged:
 
 
 def test_damaged_files_are_accounted_for_and_the_rows_beside_the_damage_load(
-    office: Office, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    office: Office, tmp_path: Path, figure: Figure
 ) -> None:
     chance = random.Random(SEED)
     office.contract({**CONTRACT, "feed": "things"})
@@ -123,11 +124,10 @@ def test_damaged_files_are_accounted_for_and_the_rows_beside_the_damage_load(
         "from land.rejected_record join land.file using (file_number)"
     ):
         assert reason and cases[name].data[start:end].startswith(raw)
-    with capsys.disabled():
-        print(
-            f"\nmalformed: {told['files']} damaged files, {told['loaded']} loaded, {told['failed']} failed; "
-            f"{told['records']} records, {told['rejected']} rejected with a reason, {told['rows']} clean rows loaded"
-        )
+    figure(
+        f"malformed: {told['files']} damaged files, {told['loaded']} loaded, {told['failed']} failed; "
+        f"{told['records']} records, {told['rejected']} rejected with a reason, {told['rows']} clean rows loaded"
+    )
     assert told["loaded"] > FILES / 2
 
 
@@ -210,7 +210,7 @@ def test_what_is_huge_needs_little_memory(
     make: Callable[[Path], None],
     expected: tuple[str, int, int],
     words: str | None,
-    capsys: pytest.CaptureFixture[str],
+    figure: Figure,
 ) -> None:
     office.contract({**CONTRACT, "feed": "things"})
     make(office.put("things/huge.csv", b""))
@@ -221,7 +221,6 @@ def test_what_is_huge_needs_little_memory(
     *account, message, megabytes = json.loads(done.stdout)
     assert tuple(account) == expected
     assert words is None or words in message
-    with capsys.disabled():
-        print(f"\nmalformed: {make.__name__.replace('_', ' ')}: {megabytes} MB of memory at most")
+    figure(f"malformed: {make.__name__.replace('_', ' ')}: {megabytes} MB of memory at most")
     assert megabytes < 400
     shutil.rmtree(office.home.root)

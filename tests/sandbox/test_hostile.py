@@ -15,6 +15,7 @@ import pytest
 import yaml
 
 from pipelines.sandbox.runner import LAYERS
+from tests.conftest import Figure
 from tests.sandbox.conftest import CANARY, Place, Run
 
 WALL = tuple(layer for layer in LAYERS if layer != "gate")
@@ -79,7 +80,7 @@ def chosen(name: str, is_long: bool) -> list[Statement]:
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_nothing_is_read_written_or_kept_from_ending(
-    name: str, place: Place, run: Run, is_long: bool, capsys: pytest.CaptureFixture[str]
+    name: str, place: Place, run: Run, is_long: bool, figure: Figure
 ) -> None:
     before = place.listing()
     tried = chosen(name, is_long)
@@ -92,15 +93,14 @@ def test_nothing_is_read_written_or_kept_from_ending(
         for statement, outcome in zip(tried, outcomes, strict=True)
         for fault in faults_of(statement, outcome, CONFIGURATIONS[name], seconds)
     ]
-    with capsys.disabled():
-        slowest = max(outcome["seconds"] for outcome in outcomes)
-        largest = max(outcome["peak_mb"] for outcome in outcomes)
-        cpu = sum(outcome["cpu"] for outcome in outcomes)
-        refused = sum(bool(outcome["error"]) for outcome in outcomes)
-        print(
-            f"\n{name}: {len(tried)} statements, {refused} refused in words, slowest {slowest:.2f} s of {seconds:g} s "
-            f"+ 1.5 s, largest {largest} MB, {cpu:.0f} CPU s"
-        )
+    slowest = max(outcome["seconds"] for outcome in outcomes)
+    largest = max(outcome["peak_mb"] for outcome in outcomes)
+    cpu = sum(outcome["cpu"] for outcome in outcomes)
+    refused = sum(bool(outcome["error"]) for outcome in outcomes)
+    figure(
+        f"{name}: {len(tried)} statements, {refused} refused in words, slowest {slowest:.2f} s of {seconds:g} s "
+        f"+ 1.5 s, largest {largest} MB, {cpu:.0f} CPU s"
+    )
     assert not faults, "\n".join(faults)
     assert place.listing() == before, "a file was written, changed or removed"
 
