@@ -10,7 +10,7 @@ SOURCES := pipelines dashboards tests
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(if $(shell $(name) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(name))))
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo serve test check lint format dagster screenshots audit-curve clean hostile
+.PHONY: help run demo serve test check lint format dagster screenshots audit-curve clean hostile faults
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -36,6 +36,9 @@ check: test
 
 hostile: $(VENV)/.stamp ## every hostile statement under every layer of the SQL sandbox: some 20 minutes
 	MUSTER_HOSTILE=long $(BIN)/python -m pytest -s tests/sandbox/test_hostile.py
+
+faults: $(VENV)/.stamp ## ten times as many kills and damaged files as in `make test` (2,000 runs): an hour or so
+	MUSTER_FAULTS=10 $(BIN)/python -m pytest tests/faults tests/landing/test_malformed_fuzz.py
 
 lint: $(VENV)/.stamp ## ruff, mypy and sqlfluff
 	$(BIN)/ruff check $(SOURCES)
