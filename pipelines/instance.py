@@ -23,6 +23,7 @@ from typing import TYPE_CHECKING, Any
 from sqlalchemy.pool import SingletonThreadPool
 
 from pipelines.errors import MusterError
+from pipelines.permissions import require_private
 from pipelines.settings import PROJECT, Home, default_home
 
 if TYPE_CHECKING:
@@ -177,7 +178,7 @@ def serve(home: Home, port: int) -> int:
 
     It runs in a process group of its own, because it leaves its children behind when only itself is told to stop.
     """
-    home.require().prepare()
+    require_private(home.require().prepare())
     folder = prepare(home)
     begin_anew_if_spoilt(home)
     executable = shutil.which("dagster", path=os.pathsep.join([str(Path(sys.executable).parent), os.environ["PATH"]]))

@@ -85,8 +85,10 @@ class Run:
         run_id: str | None = None,
     ) -> None:
         from pipelines import warehouse
+        from pipelines.permissions import require_private
 
         self.home = home.require().prepare()
+        require_private(self.home)
         self.settings: Settings = load_settings(home)
         self.contracts = _load_contracts(home, self.settings)
         _check_policy(home, self.settings)
@@ -195,6 +197,7 @@ class Run:
 
     def _land(self) -> None:
         from pipelines import landing
+        from pipelines.erasure import forget as erasure
 
         self.tell("Landing new files …")
         with self._timed("land", "inbox"):
@@ -202,11 +205,15 @@ class Run:
         for notice in landing.inbox_notices(self.home):
             self.tell(notice)
         self._state.landed_files = len(landed)
+        with self._timed("land", "erased before"):
+            erasure.refuse_returning(self.home, self.contracts)
         with self._timed("land", "parse"):
             parsed = landing.stage_files(self.home, self.contracts, self._count)
         with self._timed("land", "verify"):
             landing.verify_store(self.home, {account.sha256 for account in parsed})
         self._heed_clock(landing.newest_landing(self.home))
+        with self._timed("land", "retention"):
+            self._enforce_retention()
         with self._timed("land", "load"):
             landing.load(self.con, self.home, self.settings, self.contracts, self.known_at)
 
@@ -228,6 +235,16 @@ class Run:
             )
             self._warnings.append(validation.Finding("clock_set_back", "warning", "land.file", 1, message))
             self.tell(message)
+
+    def _enforce_retention(self) -> None:
+        """Erase what is past its time; what is left of the files is staged anew."""
+        from pipelines import landing, retention
+
+        removed = retention.enforce(self.home, self.settings, self.contracts)
+        if removed:
+            self.tell(str(removed))
+        if removed.records:
+            landing.stage_files(self.home, self.contracts, self._count)
 
     def _reference(self) -> None:
         from pipelines import reference
@@ -322,12 +339,14 @@ class Run:
 
     def _publish(self) -> None:
         from pipelines import publish, validation
+        from pipelines.erasure import forget as erasure
 
         validation.require_no_blocking(self.findings())
         self.tell("Publishing …")
         self._state.publication = publish.publish(self.home, self.con, self.run_id)
         for part, seconds in self._state.publication.seconds.items():
             self._state.timings.append(Timing("publish", part, seconds))
+        erasure.finish_interrupted(self.home)
 
 
 class _Background:

@@ -52,10 +52,16 @@ class FeedSettings(_Strict):
 
 
 class Retention(_Strict):
-    """Days that each kind of data is kept; None keeps it."""
+    """Days that each kind of data is kept; None keeps it. What the days are counted from is in SECURITY.md."""
 
-    landed_days: int | None = Field(None, gt=0, description="landed files, counted from received_at")
-    access_log_days: int | None = Field(None, gt=0, description="lines of the access log")
+    trips_days: int | None = Field(None, ge=60, description="records of a trip, from its last day on")
+    people_days: int | None = Field(
+        None, ge=60, description="people who left the roster, and rosters that were replaced"
+    )
+    landed_days: int | None = Field(None, ge=60, description="received files as a whole, from their receipt on")
+    decisions_days: int | None = Field(None, ge=60, description="decisions on findings, and roll calls")
+    reports_days: int | None = Field(None, ge=60, description="reports, from the end of their week on")
+    access_log_days: int | None = Field(None, ge=60, description="lines of the access log")
 
 
 EmailAddress = Annotated[str, Field(pattern=r"^[!-~]+@[!-~]+$", max_length=254)]
@@ -164,6 +170,7 @@ class Home:
         self.reports = self.root / "reports"
         self.decisions = self.root / "decisions"
         self.logs = self.root / "logs"
+        self.erasures = self.root / "erasures"
         self.contracts = self.root / "contracts"
         self.settings_file = self.root / "muster.yml"
         self.format_file = self.root / "home.json"
@@ -184,6 +191,7 @@ class Home:
                 self.reports,
                 self.decisions,
                 self.logs,
+                self.erasures,
             ):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             if not self.format_file.exists():

@@ -42,9 +42,12 @@ def show_feeds(home: Home, release: str | None, output_format: str) -> None:
         entry = release_file(home, release)
         print(f"{entry.feed}: file {entry.sha256[:_SHORT_SHA]} is released and counts from the next 'muster run' on.")
         return
-    rows, notes = _published(home)
+    published, notes = _published(home)
+    landed = {(row[0], row[2]): row for row in _landed(home)}
+    # Names of files are in no analyst's file: the ledger has them.
+    rows = [(row[0], landed[row[0], row[2]][1] if (row[0], row[2]) in landed else None, *row[2:]) for row in published]
     known = {(row[0], row[2]) for row in rows}
-    rows += [row for row in _landed(home) if (row[0], row[2]) not in known]
+    rows += [row for key, row in landed.items() if key not in known]
     if output_format == "table":
         rows = [(*row[:2], row[2][:_SHORT_SHA], *row[3:]) for row in rows]
     print_rows(_COLUMNS, rows, output_format, notes=[*notes, *inbox_notices(home), *_account(rows)])

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import os
-import stat
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Callable
 
 from pipelines.commands.serving import ADDRESS
 from pipelines.errors import MusterError
+from pipelines.permissions import check_every_file
 from pipelines.privacy import SECRET_BYTES, secret_path
 from pipelines.settings import Home, load_settings
 from pipelines.sign_in import auth_path, load_sign_in
 from pipelines.tables import print_rows
-
-_SHOWN_PATHS = 3
 
 
 def check(home: Home, output_format: str) -> None:
@@ -64,33 +60,8 @@ def _policy(home: Home) -> str:
 
 
 def _permissions(home: Home) -> str:
-    """What a home holds is for its owner alone; a group may deliver into the inbox."""
-    open_paths = [path for path in _paths(_private_folders(home), home) if _mode(path) & 0o077]
-    open_paths += [path for path in _paths([home.inbox], home) if _mode(path) & 0o007]
-    if open_paths:
-        shown = ", ".join(str(path.relative_to(home.root)) for path in open_paths[:_SHOWN_PATHS])
-        more = f" and {len(open_paths) - _SHOWN_PATHS} more" if len(open_paths) > _SHOWN_PATHS else ""
-        folders = " ".join(sorted({f"'{home.root / path.relative_to(home.root).parts[0]}'" for path in open_paths}))
-        raise MusterError(f"others may read {shown}{more}; run: chmod -R go= {folders}")
+    check_every_file(home)
     return "for the owner alone"
-
-
-def _private_folders(home: Home) -> list[Path]:
-    return [home.landing, home.warehouse, home.published, home.reports, home.decisions, home.logs]
-
-
-def _paths(folders: list[Path], home: Home) -> Iterator[Path]:
-    for folder in folders:
-        for parent, _, names in os.walk(folder):
-            yield Path(parent)
-            yield from (Path(parent, name) for name in names)
-    if secret_path(home).exists():
-        yield secret_path(home)
-
-
-def _mode(path: Path) -> int:
-    state = path.lstat()
-    return 0 if stat.S_ISLNK(state.st_mode) else stat.S_IMODE(state.st_mode)
 
 
 def _secret(home: Home) -> str:

@@ -7,6 +7,7 @@ import socket
 import sys
 
 from pipelines.errors import MusterError
+from pipelines.permissions import require_private
 from pipelines.settings import PROJECT, Home, load_settings
 from pipelines.sign_in import SignIn, auth_path, load_sign_in
 
@@ -24,7 +25,7 @@ def serve(home: Home, port: int | None) -> None:
     A home with ``auth.toml`` is served to people who sign in. Raises MusterError where that file or ``muster.yml`` is
     wrong or may be read by others.
     """
-    home.require()
+    require_private(home.require())
     settings = load_settings(home)
     sign_in = load_sign_in(home)
     if sign_in and not settings.roles:

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from pipelines.contracts import Contract
 from pipelines.feeds.record import Record
 from pipelines.feeds.registry import FORMATS, reader
+from pipelines.landing import marks
 from pipelines.landing.cast import bind, cast_sql
 from pipelines.landing.parse import text_table
 from pipelines.landing.stage import REJECTED_SCHEMA, Account, Staged, write_table
@@ -53,6 +54,8 @@ def read_document(home: Home, landed: LandedFile, contract: Contract) -> tuple[b
     if landed.byte_count > declared.max_bytes:
         raise GateError(f"it is larger than {declared.max_bytes // 1024**2} MB, which no document of its kind is")
     data = landed.path(home).read_bytes()
+    if marks.is_erased_document(data):
+        return data, _erased_records(data)
     if not data.strip():
         raise GateError("the file is empty")
     try:
@@ -62,6 +65,14 @@ def read_document(home: Home, landed: LandedFile, contract: Contract) -> tuple[b
     if not records:
         raise GateError("no record was found in it")
     return data, records
+
+
+def _erased_records(data: bytes) -> list[Record]:
+    records, start = [], 0
+    for number, line in enumerate(data.splitlines(keepends=True), 1):
+        records.append(Record(start, start + len(line), number, reason=marks.reason_of(line)))
+        start += len(line)
+    return records
 
 
 class Documents:
@@ -135,15 +146,16 @@ def _finish(read: _Read, typed: pa.Table) -> Account:
     if rejected:
         write_table(_rejected_table(read, rejected), staged.rejected)
     loaded = len(records) - len(rejected)
-    message = None
-    if not loaded:
-        worst = Counter(reason for reason, _ in rejected.values()).most_common(1)[0][0]
+    reasons = Counter(reason for reason, _ in rejected.values())
+    message = marks.tell(reasons)
+    if not loaded and not marks.is_all(reasons):
+        worst = reasons.most_common(1)[0][0]
         message = f"none of its {len(records)} records could be loaded, mostly because {worst}"
     newest = pc.max(good.column("received_at")).as_py()
     return staged.write(
         Account(
             sha256=staged.landed.sha256,
-            status="loaded" if loaded else "failed",
+            status="loaded" if loaded or marks.is_all(reasons) else "failed",
             records=len(records),
             loaded=loaded,
             rejected=len(rejected),

@@ -103,10 +103,12 @@ def load(
     settings: Settings,
     contracts: dict[str, Contract],
     known_at: datetime,
+    every_version: bool = False,
 ) -> None:
     """Make every table of schema ``land`` in ``con``; only files received by ``known_at`` count (F5).
 
-    Staged files must exist (:func:`pipelines.landing.stage_files`).
+    Staged files must exist (:func:`pipelines.landing.stage_files`). ``every_version`` keeps superseded rows and held
+    snapshots, to find all that was ever received about somebody.
     """
     del settings
     known_at = naive_utc(known_at)
@@ -117,11 +119,11 @@ def load(
     states = _known_states(con, home, contracts, known_at)
     for contract in contracts.values():
         mine = [state for state in states if state.contract is contract and state.counts]
-        if contract.mode == "snapshot":
+        if contract.mode == "snapshot" and not every_version:
             hold_snapshots(con, home, mine)
             mine = [state for state in mine if state.counts]
         if mine:
-            _load_feed(con, contract, mine, known_at)
+            _load_feed(con, contract, mine, known_at, every_version)
     _write_feeds(con, contracts)
     _write_files(con, states)
     _write_rejected(con, states)
@@ -194,8 +196,14 @@ def hold_snapshots(con: duckdb.DuckDBPyConnection, home: Home, states: list[File
     con.execute("drop table snapshot_key")
 
 
-def _load_feed(con: duckdb.DuckDBPyConnection, contract: Contract, states: list[FileState], known_at: datetime) -> None:
-    """Insert the winning rows of one feed into its table."""
+def _load_feed(
+    con: duckdb.DuckDBPyConnection,
+    contract: Contract,
+    states: list[FileState],
+    known_at: datetime,
+    every_version: bool,
+) -> None:
+    """Insert the winning rows of one feed, or all, into its table."""
     con.register(
         "feed_file",
         pa.table(
@@ -222,8 +230,8 @@ def _load_feed(con: duckdb.DuckDBPyConnection, contract: Contract, states: list[
         source = "feed_row"
     if contract.reused_key:
         _winners_of_reused_key(con, contract, contract.reused_key)
-        source = _winning_rows("owner_key", "feed_row_used")
-    elif not one_version:
+        source = "feed_row_used" if every_version else _winning_rows("owner_key", "feed_row_used")
+    elif not one_version and not every_version:
         _winners(con, contract, _key_sql(contract))
         source = _winning_rows(_key_sql(contract), "feed_row")
     columns = [column for column, _ in contract.sql_columns()]

@@ -23,6 +23,7 @@ from pipelines.contracts import Contract
 from pipelines.errors import MusterError
 from pipelines.landing import records
 from pipelines.landing.cast import Binding, bind, cast_sql, quote
+from pipelines.landing.marks import MOST_BYTES, reason_of
 from pipelines.landing.records import MAX_RECORD_BYTES, Split, Splitter, record_pattern
 from pipelines.landing.store import LandedFile
 from pipelines.landing.text import GateError, Header, PlainText, open_text, read_header
@@ -63,6 +64,8 @@ class Prepared:
 def prepare(home: Home, landed: LandedFile, contract: Contract, work: Path) -> Prepared:
     """Gate a file, match its header and divide it into records; raises GateError where it fails as a whole (F3)."""
     verify(home, landed)
+    if landed.byte_count <= MOST_BYTES + 2 and (reason := reason_of(landed.path(home).read_bytes())):
+        raise GateError(reason)
     text = open_text(landed.path(home), contract, work)
     header = read_header(text, contract.delimiter, contract.skip_lines)
     binding = bind(contract, header.names)

@@ -16,6 +16,8 @@ from typing import BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from pipelines.landing.marks import reason_of
+
 MAX_RECORD_BYTES = 64 * 1024
 MAX_RECORD_LINES = 50
 CHUNK_BYTES = 8 * 1024 * 1024
@@ -344,7 +346,8 @@ class Splitter:
         if not used.isascii():
             self._judge_encoding(used, lines, first, result)
         for line in np.flatnonzero(good & (lines.columns != self.columns)).tolist():
-            lines.reasons.setdefault(line, wrong_count(int(lines.columns[line]), self.columns))
+            erased = reason_of(chunk.data[int(first[line]) : int(chunk.ends[line])])
+            lines.reasons.setdefault(line, erased or wrong_count(int(lines.columns[line]), self.columns))
 
     def _judge_encoding(self, used: bytes, lines: _Lines, first: Ints, result: Split) -> None:
         """Reject records whose bytes are not UTF-8, and count those with good and bad bytes."""

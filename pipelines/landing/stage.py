@@ -27,6 +27,7 @@ import pyarrow.parquet as pq
 
 from pipelines.contracts import Contract
 from pipelines.errors import MusterError
+from pipelines.landing import marks
 from pipelines.landing.cast import Binding, cast_sql, quote
 from pipelines.landing.parse import (
     Prepared,
@@ -175,13 +176,13 @@ def finish(
                 writer.write_table(table)
     count = reasons.total()
     loaded = split.records - len(split.blank) - count
-    message = describe_unknown(prepared.binding)
-    if loaded == 0 and count:
+    message = describe_unknown(prepared.binding) or marks.tell(reasons)
+    if loaded == 0 and count and not marks.is_all(reasons):
         message = f"none of its {count} records could be loaded, mostly because {reasons.most_common(1)[0][0]}"
     return staged.write(
         Account(
             sha256=staged.landed.sha256,
-            status="loaded" if loaded else "failed",
+            status="loaded" if loaded or marks.is_all(reasons) else "failed",
             records=split.records,
             loaded=loaded,
             rejected=count,
