@@ -119,12 +119,13 @@ def show_files(shown: Publication) -> None:
     )
     rows = []
     for file in files:
+        name = file["file_name"] or "name withheld"
         look = "m-tag" if file["file_status"] == "loaded" else "m-tag m-tag-alarm"
         status = words.safe(words.lookup(words.FILE_STATUS, file["file_status"]))
         rows.append(
             [
                 words.safe(file["feed"]),
-                f"{words.safe(file['file_name'] or 'name withheld', 80)}<small>{words.safe(file['file_sha256'])}</small>",
+                f"{words.safe(name, 80)}<small>{words.safe(file['file_sha256'])}</small>",
                 words.safe(words.moment(file["received_at"], shown.zone, shown.as_of)),
                 f'<span class="{look}">{status}</span><small>{words.safe(file["message"] or " ", 300)}</small>',
                 *(f"{file[name] or 0:,}" for name in ("records", "loaded", "rejected", "blank")),
