@@ -123,6 +123,17 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["create table land.bookings as select 1 as file_number, 1 as record_number, 'hk' as status_code"],
         ["create table land.bookings as select 1 as file_number, 1 as record_number, 'ZZ' as status_code"],
     ),
+    "rating_level_is_mapped": (
+        [],
+        [
+            "create table stage.rating as "
+            "select 'f' as feed, 1 as file_number, 1 as record_number, 'no_level' as fault_reason"
+        ],
+        [
+            "create table stage.rating as "
+            "select 'f' as feed, 1 as file_number, 1 as record_number, 'unmapped_level' as fault_reason"
+        ],
+    ),
     "cancelled_in_one_feed_only": (
         ["create table core.place as select * from (values (1, 'lon'), (2, 'par')) as v (place_key, area_id)"],
         [

@@ -55,7 +55,10 @@ def run_models(con: duckdb.DuckDBPyConnection) -> None:
 
 @contextmanager
 def resolving(
-    texts: Iterable[tuple[str | None, str | None]], text_kind: str = "text", home: Home | None = None
+    texts: Iterable[tuple[str | None, str | None]],
+    text_kind: str = "text",
+    home: Home | None = None,
+    region_hint: str | None = None,
 ) -> Iterator[duckdb.DuckDBPyConnection]:
     """A connection in whose schema ``core`` the (text, country hint) pairs are resolved, step by step.
 
@@ -68,7 +71,7 @@ def resolving(
         load_reference(con, home)
         con.execute("create schema stage")
         rows = [
-            {"place_text": text, "country_hint": hint, "region_hint": None, "text_kind": text_kind}
+            {"place_text": text, "country_hint": hint, "region_hint": region_hint, "text_kind": text_kind}
             for text, hint in dict.fromkeys(texts)
         ]
         con.register("given", pa.Table.from_pylist(rows, _TEXT))
@@ -91,15 +94,20 @@ def matches(con: duckdb.DuckDBPyConnection) -> list[Match]:
 
 
 def resolve_texts(
-    texts: Iterable[tuple[str | None, str | None]], text_kind: str = "text", home: Home | None = None
+    texts: Iterable[tuple[str | None, str | None]],
+    text_kind: str = "text",
+    home: Home | None = None,
+    region_hint: str | None = None,
 ) -> list[Match]:
     """Matches of (text, country hint) pairs, in the order of the texts' first appearance.
 
-    text_kind is ``text``, ``iata`` (with the day, where a code has moved: ``iata 2014-05-03``) or ``rating``; a home's
-    own aliases count where one is given. Raises MusterError as :func:`load_reference` does.
+    text_kind is ``text``, ``iata`` (with the day, where a code has moved: ``iata 2014-05-03``) or ``rating``, whose
+    region_hint is the type of the place that is rated; a home's own aliases count where one is given.
+
+    Raises MusterError as :func:`load_reference` does.
     """
     pairs = list(dict.fromkeys(texts))
-    with resolving(pairs, text_kind, home) as con:
+    with resolving(pairs, text_kind, home, region_hint) as con:
         found = matches(con)
     order = {pair: number for number, pair in enumerate(pairs)}
     return sorted(found, key=lambda match: order[match.place_text, match.country_hint])

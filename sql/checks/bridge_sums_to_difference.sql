@@ -26,7 +26,7 @@ before_then as (
         cast(
             sum(
                 (epoch_us(least(t.ends_at, w.starts_at)) - epoch_us(greatest(t.starts_at, w.before_starts_at)))
-                * (2520 // t.candidate_count)
+                * 2520 // t.candidate_count
             ) as double
         ) / 2520.0 / 86400000000.0 as person_days
     from reference.exposure_then as t

@@ -5,7 +5,7 @@ with clipped as (
         w.week_start_date,
         sum(
             (epoch_us(least(e.ends_at, w.ends_at)) - epoch_us(greatest(e.starts_at, w.starts_at)))
-            * (2520 // e.candidate_count)
+            * 2520 // e.candidate_count
         ) as parts
     from core.exposure_interval as e
     inner join core.week as w on e.starts_at < w.ends_at and e.ends_at > w.starts_at

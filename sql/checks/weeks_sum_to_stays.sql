@@ -1,5 +1,6 @@
 -- title: person-days over all weeks, places and levels equal those of the stays that count (E4)
 -- severity: blocking
+-- Shares of more than ten candidates are rounded, each by less than one part.
 with parameter as (
     select
         as_of,
@@ -18,7 +19,7 @@ of_stays as (
                         case when s.starts_at < a.as_of then a.as_of else s.starts_at + a.open_time end
                     )
                 ) - epoch_us(s.starts_at)
-            ) * (2520 // s.candidate_count)
+            ) * 2520 // s.candidate_count
         ) as parts
     from core.stay_piece as s
     cross join parameter as a
@@ -26,7 +27,9 @@ of_stays as (
 ),
 
 of_exposure as (
-    select sum((epoch_us(ends_at) - epoch_us(starts_at)) * (2520 // candidate_count)) as parts
+    select
+        sum((epoch_us(ends_at) - epoch_us(starts_at)) * 2520 // candidate_count) as parts,
+        sum(case when candidate_count > 10 then 1 else 0 end) as rounded_count
     from core.exposure_interval
 ),
 
@@ -43,6 +46,6 @@ from of_stays as s
 cross join of_exposure as e
 cross join of_weeks as w
 where
-    s.parts is distinct from e.parts
+    abs(coalesce(s.parts, 0) - coalesce(e.parts, 0)) > coalesce(e.rounded_count, 0)
     or abs(coalesce(cast(s.parts as double) / 2520.0 / 86400000000.0, 0) - coalesce(w.person_days, 0)) > 0.000001
     * greatest(1.0, coalesce(w.person_days, 0) / 1000000.0)

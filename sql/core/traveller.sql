@@ -1,5 +1,6 @@
 -- Grain: person: everybody of the roster, and everybody whom a feed names and the roster does not.
--- Rules: S9 (blank home means the office's country, unknown people have none), S10 (unknown people are still people).
+-- Rules: S9 (blank home means the office's country, unknown people have none), S10 (unknown people are still people;
+-- who left the roster, or is on it with a last day before as_of, stays known).
 -- traveller_key is dense and follows identity_key, so that it is the same for the same landed files.
 -- identity_reason lists every way in which feeds led to the person.
 with identity as (
@@ -15,7 +16,10 @@ people as (
 ),
 
 parameter as (
-    select office_country_code from reference.parameter
+    select
+        as_of,
+        office_country_code
+    from reference.parameter
 ),
 
 told as (
@@ -54,7 +58,7 @@ select
     p.department,
     case when o.identity_status = 'matched' then coalesce(p.home_country_code, s.office_country_code) end
         as home_country_code,
-    coalesce(p.is_on_roster, false) as is_on_roster
+    coalesce(p.is_on_roster and coalesce(p.active_to_date >= cast(s.as_of as date), true), false) as is_on_roster
 from one_each as o
 left join people as p on o.identity_key = concat('person:', p.person_id)
 cross join parameter as s

@@ -1,7 +1,8 @@
 -- Grain: week x place x risk_level x presence_group x affiliation.
 -- Rules: E2 (only person_days is additive), E3 (office weeks; as_of parts actual from planned), E4.
--- Time is counted in microseconds times 2520 / candidate_count, a whole number for up to 10 candidates, and divided
--- last. A night is the instant 03:00 local: their number between two instants follows from the local times of both.
+-- Time is counted in microseconds times 2520 / candidate_count, which is whole for up to 10 candidates and beyond them
+-- rounded to the 2520th of a microsecond, and divided last. A night is the instant 03:00 local: their number between
+-- two instants follows from the local times of both.
 with intervals as (
     select * from core.exposure_interval
 ),
@@ -99,8 +100,8 @@ measured as (
         t.affiliation,
         c.traveller_key,
         c.trip_key,
-        (epoch_us(c.ends_at) - epoch_us(c.starts_at)) * (2520 // c.candidate_count) as parts,
-        greatest(epoch_us(least(c.ends_at, a.as_of)) - epoch_us(c.starts_at), 0) * (2520 // c.candidate_count)
+        (epoch_us(c.ends_at) - epoch_us(c.starts_at)) * 2520 // c.candidate_count as parts,
+        greatest(epoch_us(least(c.ends_at, a.as_of)) - epoch_us(c.starts_at), 0) * 2520 // c.candidate_count
             as actual_parts,
         (epoch_us(c.ends_at) + cast(coalesce(ze.utc_offset_seconds, 0) as bigint) * 1000000 - 10800000001)
         // 86400000000

@@ -48,9 +48,9 @@ clipped as (
         i.risk_level,
         i.is_then,
         greatest(epoch_us(least(i.ends_at, w.starts_at)) - epoch_us(greatest(i.starts_at, w.before_starts_at)), 0)
-        * (2520 // i.candidate_count) as before_parts,
+        * 2520 // i.candidate_count as before_parts,
         greatest(epoch_us(least(i.ends_at, w.ends_at)) - epoch_us(greatest(i.starts_at, w.starts_at)), 0)
-        * (2520 // i.candidate_count) as week_parts
+        * 2520 // i.candidate_count as week_parts
     from intervals as i
     inner join weeks as w on i.week_start_date = w.week_start_date
 ),

@@ -19,7 +19,7 @@ select
     sum(
         cast(
             (epoch_us(least(e.ends_at, a.ends_at)) - epoch_us(greatest(e.starts_at, a.starts_at)))
-            * (2520 // e.candidate_count) as hugeint
+            * 2520 // e.candidate_count as hugeint
         )
     ) / 2520.0 / 86400000000.0 as person_days
 from asked as a

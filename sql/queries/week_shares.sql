@@ -16,7 +16,7 @@ pieces as (
         e.presence,
         cast(
             (epoch_us(least(e.ends_at, a.ends_at)) - epoch_us(greatest(e.starts_at, a.starts_at)))
-            * (2520 // e.candidate_count) as hugeint
+            * 2520 // e.candidate_count as hugeint
         ) as parts
     from asked as a
     inner join mart.exposure as e on e.starts_at < a.ends_at and e.ends_at > a.starts_at

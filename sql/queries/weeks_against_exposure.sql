@@ -34,7 +34,7 @@ clipped as (
         w.week_start_date,
         sum(
             (epoch_us(least(s.ends_at, w.ends_at)) - epoch_us(greatest(s.starts_at, w.starts_at)))
-            * (2520 // s.candidate_count)
+            * 2520 // s.candidate_count
         ) as parts
     from spread as s
     inner join weeks as w on cast(s.monday as date) = w.week_start_date

@@ -90,3 +90,11 @@ def test_an_unfit_alias_file_is_refused_in_one_sentence(tmp_path: Path, text: st
     (tmp_path / "places.csv").write_text(text, encoding="utf-8")
     with pytest.raises(MusterError, match=words):
         resolve_texts([("London", None)], home=Home(tmp_path))
+
+
+def test_what_is_rated_as_a_country_is_no_town() -> None:
+    rated = resolve_texts([("Atlantis", None), ("Georgia", None)], "rating", region_hint="country")
+    assert [(match.place_id, match.place_status) for match in rated] == [
+        ("unknown:atlantis", "unknown"),
+        ("GE", "resolved"),
+    ]

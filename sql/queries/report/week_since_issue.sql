@@ -53,7 +53,7 @@ clipped as (
         i.risk_level,
         i.is_then,
         greatest(epoch_us(least(i.ends_at, a.ends_at)) - epoch_us(greatest(i.starts_at, a.starts_at)), 0)
-        * (2520 // i.candidate_count) as parts
+        * 2520 // i.candidate_count as parts
     from intervals as i
     cross join asked as a
 ),
