@@ -59,7 +59,7 @@ def show_people(shown: Publication) -> None:
     body = [
         [
             people.name(row, contacts),
-            words.safe(words.lookup(words.IDENTITY, row["identity_status"])),
+            "Ambiguous" if row["identity_status"] == "ambiguous" else "Not found",
             words.safe(row["identity_reason"], 200),
             f"{row['trips']:,}",
             '<span class="m-tag m-tag-here">away now</span>' if row["is_away"] else words.safe(None),

@@ -209,6 +209,16 @@ def contacts(shown: Publication, page: str, parameters: dict[str, Any], travelle
     return {row["traveller_id"]: row for row in query(shown.role, shown.file, sql, [ids])} if ids else {}
 
 
+def with_evidence(shown: Publication, rows: list[Row]) -> list[Row]:
+    """Rows of stays with what each rests on, which is long to read and so only asked for what is shown."""
+    if not rows:
+        return rows
+    sql = "select stay_id, evidence from mart.stay where stay_id in (select unnest(?))"
+    ids = tuple({row["stay_id"]: None for row in rows})
+    found = {row["stay_id"]: row["evidence"] for row in query(shown.role, shown.file, sql, [ids])}
+    return [row | {"evidence": found.get(row["stay_id"])} for row in rows]
+
+
 def look(
     shown: Publication, page: str, parameters: dict[str, Any], ids: tuple[str, ...] = (), rows: int | None = None
 ) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import streamlit as st
 
 from dashboards import data
-from dashboards.data import Publication, Row, query
+from dashboards.data import Publication, Row, query, with_evidence
 from pipelines.places.resolve import resolving
 from pipelines.settings import Home
 
@@ -93,7 +93,7 @@ def alerts(shown: Publication) -> list[Row]:
 
 _ROW = """
     s.stay_id, s.traveller_id, s.trip_id, s.place_id, s.place_name, s.country_code, s.place_status, s.precision,
-    s.latitude, s.longitude, s.presence, s.weight, s.evidence, s.starts_at, s.ends_at,
+    s.latitude, s.longitude, s.presence, s.weight, s.starts_at, s.ends_at,
     t.affiliation, t.school, t.identity_status
 """
 
@@ -111,7 +111,7 @@ def concerned_by_alert(shown: Publication, alert_id: str) -> list[Row]:
         left join mart.traveller as t on i.traveller_id = t.traveller_id
         where i.alert_id = ? {_ORDER}
     """
-    return query(shown.role, shown.file, sql, [alert_id])
+    return with_evidence(shown, query(shown.role, shown.file, sql, [alert_id]))
 
 
 def concerned(shown: Publication, area: Area) -> list[Row]:
@@ -124,7 +124,7 @@ def concerned(shown: Publication, area: Area) -> list[Row]:
     """
     sql = f"""
         with near as (
-            select *,
+            select * exclude (evidence),
                 2 * 6371.0088 * asin(least(1.0, sqrt(
                     pow(sin(radians(latitude - $latitude) / 2), 2)
                     + cos(radians($latitude)) * cos(radians(latitude))
@@ -184,7 +184,7 @@ def concerned(shown: Publication, area: Area) -> list[Row]:
         "asked": area.asked_at,
         "until": area.arriving_until_at,
     }
-    return query(shown.role, shown.file, sql, given)
+    return with_evidence(shown, query(shown.role, shown.file, sql, given))
 
 
 def unplaced(shown: Publication, area: Area) -> int:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from dashboards.data import Publication, Row, home, query_answer
+from dashboards.data import Publication, Row, home, query_answer, with_evidence
 from pipelines import who
 
 LOOK_AHEAD = timedelta(days=14)
@@ -130,7 +130,7 @@ def people(shown: Publication, at: datetime, group: str, filters: Filters, limit
         order by risk_level desc nulls first, place_name, since_at, traveller_id
         limit {int(limit)}
     """
-    return _ask(shown, at, sql, parameters)
+    return with_evidence(shown, _ask(shown, at, sql, parameters))
 
 
 def places(shown: Publication, at: datetime, filters: Filters) -> list[Row]:

@@ -67,38 +67,38 @@ def moving(shown: Publication, week: date) -> float:
     return float(query(shown.role, shown.file, sql, [week])[0]["n"])
 
 
+# One week's pieces of exposure, clipped to it; asked once a week and kept, for the page looks at it in many ways.
 _CELLS = """
-    with cells as (
-        select
-            e.*,
-            coalesce(e.country_code, '') as country,
-            s.timezone,
-            greatest(e.starts_at, $first) as cell_starts_at,
-            least(e.ends_at, $last) as cell_ends_at
-        from mart.exposure as e
-        inner join mart.stay as s on e.stay_id = s.stay_id
-        where e.starts_at < $last and e.ends_at > $first and e.presence not in ('transit', 'en_route')
-            and {rule}
-    )
+    select
+        e.traveller_id, e.trip_id, e.place_id, e.place_name, e.risk_level, e.weight,
+        coalesce(e.country_code, '') as country,
+        s.timezone,
+        greatest(e.starts_at, $first) as cell_starts_at,
+        least(e.ends_at, $last) as cell_ends_at
+    from mart.exposure as e
+    inner join mart.stay as s on e.stay_id = s.stay_id
+    where e.starts_at < $last and e.ends_at > $first and e.presence not in ('transit', 'en_route')
 """
 
 _AMOUNTS = """
     select {keys}, count(distinct traveller_id) as travellers, count(distinct trip_id) as trips,
         sum(weight * (epoch_us(cell_ends_at) - epoch_us(cell_starts_at))) / 86400e6 as person_days,
         max(risk_level) as highest_level, bool_or(risk_level is null) as has_unknown_level
-    from cells
+    from answer
+    where {rule}
     group by {group}
 """
 
 # The night of a date is the instant 03:00 local on the next; its number is that of the day (E2).
 _NIGHTS = """
-    , numbered as (
+    with numbered as (
         select *,
             (epoch_us((cell_starts_at at time zone 'UTC') at time zone timezone) - 10800000001) // 86400000000 + 1
                 as first_night,
             (epoch_us((cell_ends_at at time zone 'UTC') at time zone timezone) - 10800000001) // 86400000000
                 as last_night
-        from cells
+        from answer
+        where {rule}
     ),
 
     nights as (
@@ -121,12 +121,11 @@ def figures(shown: Publication, week: date, keys: tuple[str, ...] = (), country:
     first, last = bounds(shown, week)
     names = ", ".join(keys) if keys else "1 as whole"
     group = ", ".join(keys) if keys else "()"
-    cells = _CELLS.format(rule="true" if country is None else "coalesce(e.country_code, '') = $country")
-    given: dict[str, object] = {"first": first, "last": last} | ({} if country is None else {"country": country})
+    rule, given = ("true", {}) if country is None else ("country = $country", {"country": country})
     found: dict[Key, Row] = {}
     for part in (_AMOUNTS, _NIGHTS):
-        sql = cells + part.format(keys=names, group=group)
-        for row in query(shown.role, shown.file, sql, given):
+        sql = part.format(keys=names, group=group, rule=rule)
+        for row in queue.ask(shown, _CELLS, {"first": first, "last": last}, sql, given):
             key = tuple(row[name] for name in keys)
             found.setdefault(key, {"traveller_nights": 0}).update(row)
     return {key: row for key, row in found.items() if row.get("travellers")}
