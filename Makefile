@@ -5,12 +5,16 @@ HOME_DIR ?= data
 VENV := .venv
 BIN := $(VENV)/bin
 MUSTER := MUSTER_HOME="$(HOME_DIR)" $(BIN)/muster
-SOURCES := pipelines dashboards tests
+SOURCES := pipelines dashboards tests benchmarks
 # The newest python3 found that is new enough; PYTHON=… chooses another.
 PYTHON ?= $(firstword $(foreach name,python3 python3.14 python3.13 python3.12 python3.11,$(if $(shell $(name) -c 'import sys; print(sys.version_info >= (3, 11) or "")' 2>/dev/null),$(name))))
+# What `make bench` measures: sizes, workloads, and further options of `python -m benchmarks`.
+TRIPS ?= 10000 100000
+WORKLOADS ?= all
+BENCH_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo serve test check lint format dagster screenshots audit-curve clean hostile faults
+.PHONY: help run demo serve test check lint format dagster screenshots bench audit-curve clean hostile faults
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -56,6 +60,9 @@ dagster: $(VENV)/.stamp ## Dagster's own pages on this machine alone: assets, ch
 
 screenshots: $(VENV)/.stamp ## pictures of every page of the dashboard into screenshots/
 	@MUSTER_HOME="$(HOME_DIR)" $(BIN)/python -m tests.dashboards.screenshots
+
+bench: $(VENV)/.stamp ## measure speed and memory beside a floor and peers: TRIPS="10000 100000", WORKLOADS="whole start", WORK=DIR
+	@$(BIN)/python -m benchmarks --trips "$(TRIPS)" --workloads "$(WORKLOADS)" $(if $(WORK),--work "$(WORK)") $(BENCH_OPTIONS)
 
 audit-curve: $(VENV)/.stamp ## precision and recall of the audit on generated offices, as noise rises (some minutes)
 	@$(BIN)/python -m tests.audit.measure

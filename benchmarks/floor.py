@@ -1,0 +1,63 @@
+"""The floor: what reading the same files once and writing the same tables once costs DuckDB, and nothing in between."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from benchmarks.prepare import csv_sql
+from benchmarks.tasks import Clock
+from pipelines.contracts import load_contracts
+from pipelines.settings import Home, load_settings
+
+
+def read_and_write(home: str, inbox: str, target: str) -> dict[str, Any]:
+    """Read every CSV file of an inbox with its types declared, and write every mart that ``home`` publishes once.
+
+    The rows read are materialised, column by column, in memory; the marts are copied from the steward's file into one
+    new file. Returns the rows read of each feed and written of each mart.
+    """
+    office = Home(home)
+    contracts = load_contracts(office, load_settings(office))
+    published = office.published / "current" / "steward.duckdb"
+    Path(target).unlink(missing_ok=True)
+    clock = Clock()
+    answer: dict[str, Any] = {"feeds": {}, "marts": {}}
+    with clock.working():
+        con = duckdb.connect(target)
+        con.execute("set preserve_insertion_order = false")
+        for folder in sorted(path for path in Path(inbox).iterdir() if path.is_dir()):
+            kinds = {name: kind for name, kind in contracts[folder.name].sql_columns() if not kind.endswith("[]")}
+            for source in sorted(folder.glob("*.csv")):
+                made = con.execute(f"create or replace temp table raw as from {csv_sql(source, kinds)}").fetchone()
+                answer["feeds"][folder.name] = answer["feeds"].get(folder.name, 0) + (made[0] if made else 0)
+        con.execute(f"attach '{published}' as published (read_only)")
+        tables = con.execute(
+            "select table_name from duckdb_tables() where database_name = 'published' and schema_name = 'mart'"
+        ).fetchall()
+        for (table,) in tables:
+            made = con.execute(f'create table "{table}" as from published.mart."{table}"').fetchone()
+            answer["marts"][table] = made[0] if made else 0
+        con.close()
+    Path(target).unlink(missing_ok=True)
+    return answer | clock.taken()
+
+
+def read_and_write_parquet(inputs: str, outputs: str, target: str) -> dict[str, Any]:
+    """Read every Parquet file of one folder into memory and write those of another once more."""
+    folder = Path(target)
+    folder.mkdir(parents=True, exist_ok=True)
+    clock = Clock()
+    rows = 0
+    with clock.working():
+        con = duckdb.connect()
+        con.execute("set preserve_insertion_order = false")
+        for source in sorted(Path(inputs).glob("*.parquet")):
+            made = con.execute(f"create or replace temp table raw as from '{source}'").fetchone()
+            rows += made[0] if made else 0
+        for source in sorted(Path(outputs).glob("*.parquet")):
+            con.execute(f"copy (from '{source}') to '{folder / source.name}' (format parquet)")
+        con.close()
+    return {"rows": rows} | clock.taken()

@@ -1,0 +1,129 @@
+"""The offices that are measured: generated feeds, homes made of them, and what a step alone starts from.
+
+Everything lies below one work folder and is made once: what is there whole is used again, so that a run of the
+benchmark that was stopped goes on where it was.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import shutil
+from pathlib import Path
+
+from benchmarks import measure
+from benchmarks.machine import code_digest
+
+AS_OF = "2026-11-16T12:00:00+00:00"
+SEED = 7
+
+
+@dataclasses.dataclass(frozen=True)
+class Bench:
+    """One size being measured: how many trips, where, how often."""
+
+    trips: int
+    work: Path
+    repeats: int
+    questions: int = 200
+
+    @property
+    def folder(self) -> Path:
+        """Where all that belongs to this size lies."""
+        return self.work / f"trips-{self.trips}"
+
+    @property
+    def inbox(self) -> Path:
+        """The generated feeds."""
+        return self.folder / "feeds" / "inbox"
+
+    @property
+    def home(self) -> Path:
+        """A home that ran once on all feeds."""
+        return self.folder / "home"
+
+    @property
+    def build(self) -> Path:
+        """The database of a run, kept: every table of every layer."""
+        return self.folder / "build.duckdb"
+
+    def feeds(self) -> Path:
+        """Generate the feeds if there are none; returns their inbox."""
+        if not _is_made(self.inbox.parent, "feeds"):
+            shutil.rmtree(self.inbox.parent, ignore_errors=True)
+            measure.muster("generate", "--trips", str(self.trips), "--seed", str(SEED), "--as-of", AS_OF,
+                           "--out", self.inbox.parent)  # fmt: skip
+            _mark_made(self.inbox.parent, "feeds")
+        return self.inbox
+
+    def published(self) -> Path:
+        """The home after a run; made if there is none, else as it is."""
+        if not _is_made(self.home, code_digest()):
+            new_home(self.home, self.feeds())
+            run(self.home)
+            self.mark_published()
+        return self.home
+
+    def mark_published(self) -> None:
+        """Say that :attr:`home` has run on all feeds with this code."""
+        _mark_made(self.home, code_digest())
+
+    def kept_build(self) -> Path:
+        """The database of a run of the home, with every table of every layer; made if there is none."""
+        if not _is_made(self.folder, f"build {code_digest()}", "build"):
+            measure.run_task("keep_build", home=self.published(), as_of=AS_OF, target=self.build)
+            _mark_made(self.folder, f"build {code_digest()}", "build")
+        return self.build
+
+
+def new_home(home: Path, *inboxes: Path) -> Path:
+    """An empty home, its inbox filled with the feeds of ``inboxes``; one that was there is removed."""
+    shutil.rmtree(home, ignore_errors=True)
+    home.mkdir(parents=True)
+    add_feeds(home, *inboxes)
+    measure.run_task("write_settings", home=home)
+    return home
+
+
+def add_feeds(home: Path, *inboxes: Path) -> None:
+    """Put more files into a home's inbox, by a hard link where the disk is the same."""
+    for inbox in inboxes:
+        for source in sorted(path for path in inbox.rglob("*") if path.is_file()):
+            target = home / "inbox" / source.parent.name / source.name
+            target.parent.mkdir(parents=True, exist_ok=True)
+            try:
+                os.link(source, target)
+            except OSError:
+                shutil.copyfile(source, target)
+
+
+def only_landed(home: Path, target: Path) -> Path:
+    """A home that has only what cannot be made again: landed files, settings and the secret; nothing is staged."""
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for path in home.glob("landing/*/*"):
+        if len(path.stem) == 64 and path.suffix in ("", ".json"):
+            copy = target / path.relative_to(home)
+            copy.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, copy)
+    for name in ("muster.yml", "secret.key", "home.json"):
+        shutil.copyfile(home / name, target / name)
+    return target
+
+
+def run(home: Path, known_at: str | None = None) -> measure.Sample:
+    """``muster run`` as a process, at the benchmark's instant."""
+    known = ["--known-at", known_at] if known_at else []
+    return measure.muster("run", "--home", home, "--as-of", AS_OF, *known)
+
+
+def _is_made(folder: Path, what: str, name: str = "made") -> bool:
+    try:
+        return bool(json.loads((folder / f".{name}.json").read_text())["what"] == what)
+    except (OSError, ValueError, KeyError):
+        return False
+
+
+def _mark_made(folder: Path, what: str, name: str = "made") -> None:
+    (folder / f".{name}.json").write_text(json.dumps({"what": what}))

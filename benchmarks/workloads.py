@@ -1,0 +1,176 @@
+"""The workloads: what is measured at each size, against what, and how the answers are compared."""
+
+from __future__ import annotations
+
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from functools import partial
+from pathlib import Path
+
+from benchmarks import measure, office
+from benchmarks.answers import require, require_floor
+from benchmarks.machine import installed
+from benchmarks.measure import Answer, Figure, Sample, interleave, run_task
+from benchmarks.office import Bench
+
+SPLIT = 100
+"""One key in so many is new in the incremental run."""
+
+LARGEST = {"pandas exploding days": 1_000_000, "pandas, vectorised": 2_000_000, "Spark local": 10_000_000}
+"""Trips up to which a peer is measured: beyond, its memory would not fit the machine."""
+
+STARTS = 5
+"""Repeats of what takes a second."""
+
+
+def whole(bench: Bench) -> list[Figure]:
+    """The run cold from raw CSV: nothing landed, nothing staged; the gazetteer exists."""
+    inbox = bench.feeds()
+    run_task("places", texts=20)  # the gazetteer is made once for each version of its packages
+    target = bench.folder / "floor.duckdb"
+
+    def cold() -> Sample:
+        office.new_home(bench.home, inbox)
+        sample = office.run(bench.home)
+        bench.mark_published()
+        return sample
+
+    def floor() -> Sample:
+        return run_task("read_and_write", home=bench.home, inbox=inbox, target=target)
+
+    def compare(answers: Mapping[str, Answer]) -> None:
+        require_floor(answers["floor"], run_task("accounts", home=bench.home).answer)
+
+    return interleave({"Muster": cold, "floor": floor}, "whole run, cold", bench.trips, bench.repeats, compare)
+
+
+def nothing_new(bench: Bench) -> list[Figure]:
+    """A second run of the same home."""
+    home = bench.published()
+    return interleave({"Muster": partial(office.run, home)}, "run with nothing new", bench.trips, min(bench.repeats, 3))
+
+
+def incremental(bench: Bench) -> list[Figure]:
+    """A run after 1 % new records, and the rebuild of the same home from its landed files alone."""
+    old, new = bench.folder / "old", bench.folder / "new"
+    grown, rebuilt = bench.folder / "grown", bench.folder / "rebuilt"
+    run_task("split_feeds", inbox=bench.feeds(), old=old, new=new, share=SPLIT)
+    figures = [Figure("run after 1 % new records", name, bench.trips) for name in ("Muster", "rebuild")]
+    for _ in range(min(bench.repeats, 2)):
+        office.new_home(grown, old)
+        office.run(grown)
+        office.add_feeds(grown, new)
+        figures[0].add(office.run(grown))
+        known_at = run_task("accounts", home=grown).answer["known_at"]
+        office.only_landed(grown, rebuilt)
+        figures[1].add(office.run(rebuilt, known_at))
+        same = run_task("same_marts", left=grown, right=rebuilt).answer
+        figures[0].answer = figures[1].answer = same
+    for folder in (old, new, grown, rebuilt):
+        shutil.rmtree(folder, ignore_errors=True)
+    return figures
+
+
+def exposure(bench: Bench) -> list[Figure]:
+    """The exposure step alone, beside the floor of its files and the peers."""
+    build, inputs, outputs = bench.kept_build(), bench.folder / "inputs", bench.folder / "outputs"
+    run_task("export", build=build, target=inputs)
+    reference = outputs / "muster"
+    run_task("exposure", inputs=inputs, target=reference, whole=True)
+    rivals: dict[str, Callable[[], Sample]] = {
+        "Muster": partial(run_task, "exposure", inputs=inputs, target=reference, whole=True),
+        "Muster, the peers' columns": partial(
+            run_task, "exposure", inputs=inputs, target=outputs / "muster_narrow", whole=False
+        ),
+        "floor": partial(
+            run_task, "read_and_write_parquet", inputs=inputs, outputs=outputs / "muster_narrow",
+            target=outputs / "floor",
+        ),
+    }  # fmt: skip
+    peers = {"Polars": "polars", "pandas, vectorised": "pandas_vectorised", "pandas exploding days": "pandas_days"}
+    if installed("pyspark"):
+        peers["Spark local"] = "spark"
+    asked = {name: task for name, task in peers.items() if bench.trips <= LARGEST.get(name, bench.trips)}
+    for name, task in asked.items():
+        rivals[name] = partial(run_task, task, inputs=inputs, target=outputs / task)
+
+    def compare(answers: Mapping[str, Answer]) -> None:
+        for task in ("muster_narrow", *asked.values()):
+            found = run_task("same_exposure", one=reference, other=outputs / task).answer
+            for name in answers:
+                answers[name].update(found)
+
+    workload = "exposure step alone"
+    figures = interleave(rivals, workload, bench.trips, bench.repeats, compare)
+    figures += [
+        Figure(workload, name, bench.trips, note=f"not measured above {LARGEST[name]:,} trips")
+        for name in peers
+        if name not in asked
+    ]
+    if "Spark local" not in peers:
+        figures.append(Figure(workload, "Spark local", bench.trips, note="not measured: pyspark is not installed"))
+    shutil.rmtree(outputs, ignore_errors=True)
+    shutil.rmtree(inputs, ignore_errors=True)
+    return figures
+
+
+def audit(bench: Bench) -> list[Figure]:
+    """The audit alone, on the tables of a kept run, which it has to find again."""
+    build = bench.kept_build()
+    return interleave({"Muster": partial(run_task, "audit", build=build)}, "audit alone", bench.trips, bench.repeats)
+
+
+def places(bench: Bench) -> list[Figure]:
+    """Distinct texts of places to places: as many as there are trips, at most 100,000."""
+    rivals = {"Muster": partial(run_task, "places", texts=min(bench.trips, 100_000))}
+    return interleave(rivals, "place resolution", bench.trips, min(bench.repeats, 3))
+
+
+def questions(bench: Bench) -> list[Figure]:
+    """Questions in process on the published file, 50th and 95th percentile."""
+    figure = Figure("questions in process", "Muster", bench.trips)
+    figure.add(run_task("questions", home=bench.published(), count=bench.questions, seed=office.SEED))
+    return [figure]
+
+
+def page(bench: Bench) -> list[Figure]:
+    """What two pages of the dashboard read."""
+    figure = Figure("data of a dashboard page", "Muster", bench.trips)
+    figure.add(run_task("page", home=bench.published(), count=bench.questions // 2, seed=office.SEED))
+    return [figure]
+
+
+def start(bench: Bench) -> list[Figure]:
+    """Commands from the shell, beside Python that imports DuckDB and opens the same file."""
+    home = bench.published()
+    file = Path(home, "published", "current", "duty.duckdb")
+    opening = f"import duckdb; duckdb.connect({str(file)!r}, read_only=True).execute('from mart.publication')"
+    rivals: dict[str, Callable[[], Sample]] = {
+        "muster --help": partial(measure.muster, "--help"),
+        "muster who": partial(measure.muster, "who", "--home", home, "--format", "json"),
+        "Python opening the file": partial(measure.run_command, [sys.executable, "-c", opening]),
+    }
+
+    def compare(answers: Mapping[str, Answer]) -> None:
+        require("Usage" in answers["muster --help"]["output"], "muster --help shows no help")
+        require(answers["muster who"]["output"].strip().startswith(("[", "{")), "muster who lists nothing")
+
+    figures = interleave(rivals, "start from the shell", bench.trips, STARTS, compare)
+    for figure in figures:
+        figure.answer = {}
+    return figures
+
+
+WORKLOADS: dict[str, Callable[[Bench], list[Figure]]] = {
+    "whole": whole,
+    "nothing-new": nothing_new,
+    "exposure": exposure,
+    "audit": audit,
+    "places": places,
+    "questions": questions,
+    "page": page,
+    "start": start,
+    "incremental": incremental,
+}
+"""Workloads by name, in the order in which they are measured."""

@@ -1,0 +1,153 @@
+"""The harness at a tiny size: answers agree, results are whole, and a wrong answer ends it. No time is judged."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from benchmarks import growth, results, tables, workloads
+from benchmarks.answers import same_exposure
+from benchmarks.measure import Sample, interleave, run_task
+from pipelines.errors import MusterError
+from pipelines.settings import PROJECT
+
+TRIPS = 300
+
+
+@pytest.fixture(scope="module")
+def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    folder = tmp_path_factory.mktemp("bench")
+    command = [
+        sys.executable,
+        "-m",
+        "benchmarks",
+        "--trips",
+        str(TRIPS),
+        "--workloads",
+        "whole exposure audit questions",
+    ]
+    command += [
+        "--repeats",
+        "1",
+        "--questions",
+        "4",
+        "--work",
+        str(folder / "work"),
+        "--results",
+        str(folder / "results"),
+    ]
+    done = subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, timeout=280)
+    assert done.returncode == 0, done.stderr
+    path = results.path_of(folder / "results", f"trips-{TRIPS}")
+    return {
+        "document": json.loads(path.read_text()),
+        "again": subprocess.run(command, capture_output=True, text=True, cwd=PROJECT, timeout=60).stdout,
+        "shown": done.stdout,
+        "work": folder / "work",
+    }
+
+
+def test_every_workload_is_measured_and_the_result_is_whole(measured: dict[str, Any]) -> None:
+    assert list(measured["document"]["workloads"]) == ["whole", "exposure", "audit", "questions"]
+    for entry in measured["document"]["workloads"].values():
+        assert entry["machine"]["cores"] >= 1
+        assert entry["machine"]["versions"]["duckdb"]
+        assert f'TRIPS="{TRIPS}"' in entry["command"]
+        for figure in entry["figures"]:
+            if not figure["note"]:
+                assert figure["median_seconds"] > 0
+                assert figure["largest_peak_mib"] > 1
+
+
+def test_peers_made_the_answer_that_muster_made(measured: dict[str, Any]) -> None:
+    figures = {each["contender"]: each for each in measured["document"]["workloads"]["exposure"]["figures"]}
+    rivals = {"Muster", "Polars", "pandas, vectorised", "pandas exploding days"}
+    answers = [figures[name]["answer"] for name in rivals]
+    assert rivals <= set(figures)
+    assert all(answer == answers[0] and answer["exposures"] > 0 for answer in answers)
+
+
+def test_a_table_shows_every_figure_and_what_was_not_measured(measured: dict[str, Any]) -> None:
+    for text in ("| whole run, cold | Muster |", "| exposure step alone | Polars |", "| who at an instant |"):
+        assert text in measured["shown"]
+    assert "not measured: pyspark is not installed" in measured["shown"] or "| Spark local |" in measured["shown"]
+
+
+def test_what_is_done_is_not_measured_again_and_nothing_is_left_behind(measured: dict[str, Any]) -> None:
+    assert measured["again"].count("measured already") == 4
+    assert not list(measured["work"].glob("*/*"))
+
+
+def test_an_answer_that_differs_ends_the_benchmark(tmp_path: Path) -> None:
+    week = "current_date as week_start_date, 'US' as country_code, 'US-NY' as region_code, 'p' as place_id, "
+    week += "1 as risk_level, 'present' as presence_group, 'staff' as affiliation, 1 as travellers, 1 as trips"
+    for name, days in (("one", 1.0), ("same", 1.0 + 1e-12), ("other", 1.0001)):
+        (tmp_path / name).mkdir()
+        duckdb.execute(
+            f"copy (select 's' as stay_id, timestamp '2026-01-01' as starts_at, timestamp '2026-01-02' as ends_at, "
+            f"1 as risk_level) to '{tmp_path / name}/exposure.parquet'"
+        )
+        duckdb.execute(
+            f"copy (select {week}, {days} as person_days, {days} as person_days_actual) "
+            f"to '{tmp_path / name}/week.parquet'"
+        )
+    assert same_exposure(str(tmp_path / "one"), str(tmp_path / "same")) == {"exposures": 1, "weeks": 1}
+    with pytest.raises(MusterError, match="The answers differ"):
+        same_exposure(str(tmp_path / "one"), str(tmp_path / "other"))
+
+
+def test_rivals_take_turns_and_no_figure_is_kept_where_they_differ() -> None:
+    order: list[str] = []
+
+    def rival(name: str) -> Sample:
+        order.append(name)
+        return Sample(1.0, 1.0, 10.0, {"rows": 1})
+
+    rivals = {name: (lambda name=name: rival(name)) for name in ("a", "b")}
+    figures = interleave(rivals, "w", 1, 2)
+    assert order == ["a", "b", "a", "b"]
+    assert [figure.median for figure in figures] == [1.0, 1.0]
+
+    def differ(answers: object) -> None:
+        raise MusterError("The answers differ")
+
+    with pytest.raises(MusterError, match="differ"):
+        interleave(rivals, "w", 1, 2, differ)
+
+
+def test_a_task_that_fails_says_so_in_words() -> None:
+    with pytest.raises(MusterError, match="accounts"):
+        run_task("accounts", home="/nowhere")
+
+
+def test_a_long_access_log_is_checked_whole(tmp_path: Path) -> None:
+    figure = growth.access_log(tmp_path, (50,))[0]
+    assert figure.answer["looks"] == 20
+    assert len(figure.seconds) == 3
+
+
+def test_small_files_are_counted_as_they_pile_up(tmp_path: Path) -> None:
+    figures = growth.small_files(tmp_path, (20,))
+    assert [figure.answer["files"] for figure in figures] == [20, 30, 30]
+    assert figures[1].answer["records"] > figures[0].answer["records"]
+
+
+def test_the_readme_keeps_the_marks_of_its_tables(tmp_path: Path) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(tables.README.read_text())
+    tables.write("measured", readme)
+    tables.write("measured anew", readme)
+    assert readme.read_text().count("measured anew") == 1
+    readme.write_text("nothing")
+    with pytest.raises(MusterError, match="has lost the lines"):
+        tables.write("measured", readme)
+
+
+def test_every_workload_has_a_name_of_its_own() -> None:
+    assert not set(workloads.WORKLOADS) & set(growth.WORKLOADS)
