@@ -64,12 +64,13 @@ def naive_utc(instant: datetime) -> datetime:
 
 def file_states(home: Home, contracts: dict[str, Contract]) -> list[FileState]:
     """Every landed file with its account, numbered by (received_at, SHA-256); held snapshots are not told yet."""
-    states = [_state(home, landed, contracts.get(landed.feed)) for landed in ledger(home)]
+    digests = {feed: contract.digest() for feed, contract in contracts.items()}
+    states = [_state(home, landed, contracts.get(landed.feed), digests.get(landed.feed)) for landed in ledger(home)]
     states.sort(key=lambda state: (state.received_at, state.landed.sha256, state.landed.feed))
     return states
 
 
-def _state(home: Home, landed: LandedFile, contract: Contract | None) -> FileState:
+def _state(home: Home, landed: LandedFile, contract: Contract | None, digest: str | None) -> FileState:
     landed_at = datetime.fromisoformat(landed.landed_at)
     nothing = Account(landed.sha256, "failed")
     if contract is None:
@@ -77,7 +78,7 @@ def _state(home: Home, landed: LandedFile, contract: Contract | None) -> FileSta
         if landed.feed != "inbox":
             what = f"no contract declares the feed {landed.feed}; write contracts/{landed.feed}.yml or move the file"
         return FileState(landed, None, landed_at, nothing, "failed", what)
-    staged = Staged(home, landed, contract)
+    staged = Staged(home, landed, contract, digest)
     account = staged.account()
     if account is None:
         waiting = "it has not been read yet; run 'muster run'"

@@ -86,10 +86,11 @@ class Account:
 class Staged:
     """The files beside one landed file for one contract."""
 
-    def __init__(self, home: Home, landed: LandedFile, contract: Contract) -> None:
+    def __init__(self, home: Home, landed: LandedFile, contract: Contract, digest: str | None = None) -> None:
+        """``digest`` is the contract's, for a caller with many files, who works it out once."""
         self.landed = landed
         self.contract = contract
-        self.digest = contract.digest()
+        self.digest = digest or contract.digest()
         stem = f"{landed.sha256}.{self.digest}"
         folder = home.landing / landed.feed
         self.rows = folder / f"{stem}.staged.parquet"
@@ -347,11 +348,13 @@ def stage_files(home: Home, contracts: dict[str, Contract], progress: Progress |
     from pipelines.landing.documents import Documents
 
     clean_store(home)
-    waiting = [
-        staged
+    digests = {feed: contract.digest() for feed, contract in contracts.items()}
+    staged_files = (
+        Staged(home, landed, contracts[landed.feed], digests[landed.feed])
         for landed in ledger(home)
-        if landed.feed in contracts and (staged := Staged(home, landed, contracts[landed.feed])).account() is None
-    ]
+        if landed.feed in contracts
+    )
+    waiting = [staged for staged in staged_files if staged.account() is None]
     accounts: list[Account] = []
     work = home.landing / f".work-{os.getpid()}-{secrets.token_hex(4)}"
     try:
@@ -382,7 +385,7 @@ def stage_files(home: Home, contracts: dict[str, Contract], progress: Progress |
         raise
     finally:
         shutil.rmtree(work, ignore_errors=True)
-    _remove_leftovers(home, {feed: {contract.digest()} for feed, contract in contracts.items()})
+    _remove_leftovers(home, {feed: {digest} for feed, digest in digests.items()})
     if progress and waiting:
         progress("reading files", len(waiting), len(waiting))
     return accounts
