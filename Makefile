@@ -14,7 +14,7 @@ WORKLOADS ?= all
 BENCH_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo serve test check lint format dagster screenshots bench audit-curve clean hostile faults
+.PHONY: help run demo serve test check lint format dagster screenshots bench audit-curve clean hostile faults spark
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -33,10 +33,12 @@ demo: $(VENV)/.stamp ## make a demo office in an empty home (HOME_DIR=data)
 serve: $(VENV)/.stamp ## serve the dashboard of a home that was run before
 	@exec env MUSTER_HOME="$(HOME_DIR)" $(BIN)/muster serve
 
-test: lint ## lint, then every test
+test: lint $(if $(shell command -v java),$(VENV)/.stamp-spark) ## lint, then every test; with Java also those of Spark
 	$(BIN)/python -m pytest -n 2 --dist worksteal --durations=15
 
 check: test
+
+spark: $(VENV)/.stamp-spark ## add pyspark to the environment, for muster run --engine spark (half a gigabyte; needs Java)
 
 hostile: $(VENV)/.stamp ## every hostile statement under every layer of the SQL sandbox: some 20 minutes
 	MUSTER_HOSTILE=long $(BIN)/python -m pytest -s tests/sandbox/test_hostile.py
@@ -88,4 +90,11 @@ $(VENV)/.stamp: requirements.lock pyproject.toml
 	$(BIN)/python -m pip check --disable-pip-version-check
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@$(BIN)/python -m compileall -q -j 0 $(VENV)/lib pipelines dashboards >/dev/null || true
+	@touch $@
+
+# pyspark comes as source alone and is built with what the environment has.
+$(VENV)/.stamp-spark: requirements-spark.lock $(VENV)/.stamp
+	@echo "Adding pyspark to $(VENV): half a minute …"
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes --no-deps --no-compile --no-build-isolation -r requirements-spark.lock
+	$(BIN)/python -m pip check --disable-pip-version-check
 	@touch $@

@@ -12,6 +12,7 @@ they are asked for (``muster report week --week``) from the published exposure, 
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import hashlib
 import json
@@ -26,6 +27,7 @@ from typing import Any
 
 import duckdb
 
+from pipelines.engines import DuckdbEngine, Engine
 from pipelines.errors import MusterError, UsageError
 from pipelines.settings import PROJECT, REFERENCE, SQL, Home, Settings
 
@@ -113,17 +115,18 @@ def load(
     weeks: Iterable[Week],
     known_at: datetime.datetime,
     progress: Callable[[str], None] | None = None,
+    engine: Engine | None = None,
 ) -> None:
     """Make ``reference.bridge_week`` and ``reference.exposure_then`` in ``con`` for the weeks asked for.
 
     The caller holds the run lock, and every landed file is staged. ``known_at`` is naive UTC: what came later does not
-    count as known then either.
+    count as known then either. ``engine`` builds what is not kept yet; by default DuckDB.
     """
     con.execute(_DDL)
     for week in sorted(set(weeks)):
         before, starts, ends = (week.moved(step).starts_at(settings.office_timezone) for step in (-1, 0, 1))
         con.execute("insert into reference.bridge_week values (?, ?, ?, ?)", [week.monday, before, starts, ends])
-        path = _state(home, settings, contracts, week, before, min(starts, known_at), progress)
+        path = _state(home, settings, contracts, week, before, min(starts, known_at), progress, engine)
         if path is not None:
             con.execute(
                 "insert into reference.exposure_then select ?, trip_id, place_id, risk_level, starts_at, ends_at, "
@@ -140,6 +143,7 @@ def _state(
     before: datetime.datetime,
     then: datetime.datetime,
     progress: Callable[[str], None] | None,
+    engine: Engine | None,
 ) -> Path | None:
     """The kept state at ``then``, built if there is none; None where no file had come by then."""
     files = _known_files(home, contracts, then)
@@ -152,7 +156,7 @@ def _state(
         if progress is not None:
             progress(f"Building what was known before {week} …")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _build_state(home, settings, contracts, before, then, path)
+        _build_state(home, settings, contracts, before, then, path, engine or DuckdbEngine())
     path.touch()
     for old in sorted(folder.glob("*.parquet"), key=lambda kept: kept.stat().st_mtime, reverse=True)[KEPT_STATES:]:
         old.unlink(missing_ok=True)
@@ -204,6 +208,7 @@ def _build_state(
     before: datetime.datetime,
     then: datetime.datetime,
     path: Path,
+    engine: Engine,
 ) -> None:
     from pipelines import landing, models, reference, warehouse
 
@@ -217,7 +222,8 @@ def _build_state(
         reference.load(con, home, settings, moment, moment)
         every = models.discover()
         wanted = {model.table for target in _NEEDED for model in models.needed(every, target, ())}
-        models.run(con, models=[model for model in every if model.table in wanted])
+        with contextlib.closing(engine.builder(con, warehouse.build_folder(home, run_id), _NEEDED)) as builder:
+            builder.run([model for model in every if model.table in wanted])
         con.execute(_STATE.format(before=before.isoformat(sep=" "), path=str(partial).replace("'", "''")))
         partial.chmod(0o600)
         partial.replace(path)

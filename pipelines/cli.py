@@ -68,12 +68,19 @@ def run(
     known_at: Annotated[
         str | None, typer.Option("--known-at", metavar="T", help="use only files received by then [now]")
     ] = None,
+    engine: Annotated[
+        str, typer.Option("--engine", metavar="NAME", help="what runs the models: duckdb, or spark for a cluster")
+    ] = "duckdb",
+    master: Annotated[
+        str | None,
+        typer.Option("--master", metavar="URL", help="the Spark master, such as spark://HOST:7077 [local[*]]"),
+    ] = None,
     verbose: VerboseOption = False,
 ) -> None:
     """Land the inbox, build, check and publish."""
     from pipelines.commands import pipeline
 
-    pipeline.run(home_of(home), as_of, known_at, verbose)
+    pipeline.run(home_of(home), as_of, known_at, verbose, engine, master)
 
 
 @app.command()

@@ -16,10 +16,10 @@ import duckdb
 import sqlalchemy
 from dagster._core.errors import DagsterExecutionInterruptedError
 
+from pipelines import engines, validation
 from pipelines import instance as dagster_instance
 from pipelines import models as sql_models
 from pipelines import run as pipeline
-from pipelines import validation
 from pipelines.errors import MusterError
 from pipelines.instants import parse_instant
 from pipelines.models import Model
@@ -39,6 +39,8 @@ class RunConfig(dg.Config):
 
     as_of: str = ""
     known_at: str = ""
+    engine: str = "duckdb"
+    master: str = ""
 
 
 def _key(table: str) -> dg.AssetKey:
@@ -351,7 +353,8 @@ def _run_resource(
         chosen = context.resource_config or {}
         zone = load_settings(home).office_timezone
         instants = {name: _instant(chosen.get(name), zone, name) for name in ("as_of", "known_at")}
-        with pipeline.Run(home, instants["as_of"], instants["known_at"], progress) as run:
+        engine = engines.choose(chosen.get("engine") or "duckdb", chosen.get("master") or None)
+        with pipeline.Run(home, instants["as_of"], instants["known_at"], progress, engine=engine) as run:
             if on_run is not None:
                 on_run(run)
             yield run
@@ -369,6 +372,8 @@ def execute(
     as_of: datetime | None = None,
     known_at: datetime | None = None,
     progress: pipeline.Progress | None = None,
+    engine: str = "duckdb",
+    master: str | None = None,
 ) -> pipeline.RunResult:
     """Run the job ``muster_run`` in this process and record it in the home's instance.
 
@@ -382,6 +387,7 @@ def execute(
     job = build_definitions(home, progress=progress, on_run=runs.append).resolve_job_def(JOB)
     instants = {"as_of": as_of, "known_at": known_at}
     config = {name: moment.isoformat() for name, moment in instants.items() if moment is not None}
+    config |= {"engine": engine, "master": master or ""}
     with dagster_instance.engines_kept(), dg.DagsterInstance.get() as instance:
         dagster_instance.close_dead_runs(instance)
         try:

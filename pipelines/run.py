@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     import duckdb
 
     from pipelines import validation
+    from pipelines.engines import Builder, Engine
     from pipelines.models import Model, ModelResult
     from pipelines.publish import Publication
 
@@ -73,7 +74,7 @@ class Run:
 
     ``reach(step)`` runs whatever steps are missing up to that one, so that a step asked for alone, as after a retry,
     finds what it needs. ``as_of`` and ``known_at`` are aware instants; both default to the start of the build, which
-    is after landing, so that what this run lands is known to it.
+    is after landing, so that what this run lands is known to it. ``engine`` runs the models; by default DuckDB.
     """
 
     def __init__(
@@ -83,10 +84,12 @@ class Run:
         known_at: datetime | None = None,
         progress: Progress | None = None,
         run_id: str | None = None,
+        engine: Engine | None = None,
     ) -> None:
-        from pipelines import warehouse
+        from pipelines import engines, warehouse
         from pipelines.permissions import require_private
 
+        self.engine: Engine = engine or engines.DuckdbEngine()
         self.home = home.require().prepare()
         require_private(self.home)
         self.settings: Settings = load_settings(home)
@@ -99,6 +102,7 @@ class Run:
         self._progress = progress
         self._state = _State()
         self._stack = contextlib.ExitStack()
+        self._builder: Builder | None = None
         self._checks: dict[str, _Background] = {}
         self._warnings: list[validation.Finding] = []
         self.reports: dict[str, validation.Report] = {}
@@ -118,6 +122,10 @@ class Run:
     ) -> None:
         for check in self._checks.values():
             check.wait(stop=error is not None)
+        if self._builder is not None:
+            self._builder.close()
+            self._builder = None
+        self.engine.close()
         if self._state.con is not None:
             self._state.con.close()
             self._state.con = None
@@ -261,7 +269,7 @@ class Run:
 
         week = bridge.last_completed(naive_utc(self.as_of), self.settings.office_timezone)
         known_at = naive_utc(self.known_at)
-        bridge.load(self.con, self.home, self.settings, self.contracts, [week], known_at, self.tell)
+        bridge.load(self.con, self.home, self.settings, self.contracts, [week], known_at, self.tell, self.engine)
 
     @functools.cached_property
     def models(self) -> list[Model]:
@@ -271,11 +279,13 @@ class Run:
         return models.discover()
 
     def _build(self, layer: str, chosen: list[Model]) -> None:
-        from pipelines import models, validation
+        from pipelines import validation, warehouse
 
         self.tell(f"Building {layer}: {len(chosen)} tables …")
         validation.prepare_findings(self.con)
-        models.run(self.con, layer, self._after_model, models=chosen)
+        if self._builder is None:
+            self._builder = self.engine.builder(self.con, warehouse.build_folder(self.home, self.run_id))
+        self._builder.run(chosen, self._after_model)
 
     def _after_model(self, result: ModelResult) -> None:
         from pipelines import privacy
@@ -418,9 +428,10 @@ def run_plain(
     as_of: datetime | None = None,
     known_at: datetime | None = None,
     progress: Progress | None = None,
+    engine: Engine | None = None,
 ) -> RunResult:
     """One run without Dagster: for tests and for programs that build many states of one home."""
-    with Run(home, as_of, known_at, progress) as run:
+    with Run(home, as_of, known_at, progress, engine=engine) as run:
         run.reach("publish")
         return run.result()
 
@@ -431,15 +442,18 @@ def run_pipeline(
     known_at: datetime | None = None,
     progress: Progress | None = None,
     verbose: bool = False,
+    engine: str = "duckdb",
+    master: str | None = None,
 ) -> RunResult:
     """One run as Dagster's job ``muster_run``, in this process, recorded in the home's Dagster instance.
 
-    ``verbose`` tells where the time went at the end. Raises MusterError in one sentence: the run's own error, not
+    ``verbose`` tells where the time went at the end; ``engine`` and ``master`` are those of
+    :func:`pipelines.engines.choose`. Raises MusterError in one sentence: the run's own error, not
     Dagster's account of it.
     """
     from pipelines.definitions import execute
 
-    result = execute(home, as_of, known_at, progress)
+    result = execute(home, as_of, known_at, progress, engine, master)
     if verbose and progress is not None:
         for line in timing_lines(result.timings):
             progress(line)

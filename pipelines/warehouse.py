@@ -26,6 +26,11 @@ def build_path(home: Home, run_id: str) -> Path:
     return home.warehouse / f"build-{run_id}.duckdb"
 
 
+def build_folder(home: Home, run_id: str) -> Path:
+    """Where an engine keeps what it needs beside the build file of a run."""
+    return home.warehouse / f"build-{run_id}.tables"
+
+
 def open_build(home: Home, run_id: str) -> duckdb.DuckDBPyConnection:
     """Open (or create) the build file of a run for writing, with every layer's schema and UTC as session zone.
 

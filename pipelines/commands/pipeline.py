@@ -19,11 +19,16 @@ if TYPE_CHECKING:
     from pipelines.run import RunResult
 
 
-def run(home: Home, as_of: str | None, known_at: str | None, verbose: bool) -> None:
+def run(home: Home, as_of: str | None, known_at: str | None, verbose: bool, engine: str, master: str | None) -> None:
     """Run the pipeline of a home and say what was published."""
     settings = load_settings(home.require())
     zone = settings.office_timezone
-    _execute(home, zone, _aware(as_of, zone, "--as-of"), _aware(known_at, zone, "--known-at"), verbose)
+    instants = _aware(as_of, zone, "--as-of"), _aware(known_at, zone, "--known-at")
+    if engine != "duckdb" or master is not None:
+        from pipelines import engines
+
+        engines.choose(engine, master)  # what is wrong with it is told before Dagster is loaded
+    _execute(home, zone, *instants, verbose, engine, master)
 
 
 def make_demo(home: Home, verbose: bool) -> None:
@@ -54,13 +59,19 @@ def _aware(text: str | None, timezone: str, option: str) -> datetime.datetime | 
 
 
 def _execute(
-    home: Home, zone: str, as_of: datetime.datetime | None, known_at: datetime.datetime | None, verbose: bool
+    home: Home,
+    zone: str,
+    as_of: datetime.datetime | None,
+    known_at: datetime.datetime | None,
+    verbose: bool,
+    engine: str = "duckdb",
+    master: str | None = None,
 ) -> None:
     with _Watch() as watch:
         watch.tell("Starting …")
         from pipelines.run import run_pipeline, timing_lines
 
-        result = run_pipeline(home, as_of, known_at, watch.tell)
+        result = run_pipeline(home, as_of, known_at, watch.tell, engine=engine, master=master)
     if verbose:
         for line in timing_lines(result.timings):
             print(line)
