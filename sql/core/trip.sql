@@ -1,6 +1,7 @@
 -- Grain: trip: a registration, or a booking or expense report that shares no segment with one.
 -- Rules: S3 and section 9 (what shares a segment with a registration belongs to it), F1 (a lost segment makes a trip
--- incomplete), S2 (cancelled trips are kept and do not count; a forwarded one may have lost but one leg).
+-- incomplete), S2 (cancelled trips are kept and do not count; a forwarded one may have lost but one leg; an expense
+-- report of which every line is personal is a personal trip).
 with trip_references as (
     select * from core.trip_reference
 ),
@@ -55,6 +56,13 @@ lost as (
     where key_text is not null and table_name in ('registrations', 'bookings', 'expenses')
 ),
 
+personal_reports as (
+    select report_id
+    from land.expenses
+    group by report_id
+    having bool_and(coalesce(is_personal, false))
+),
+
 sources as (
     select
         l.main_trip_key as trip_key,
@@ -87,7 +95,7 @@ select
     f.starts_at,
     f.ends_at,
     g.channel,
-    coalesce(g.purpose, 'university') as purpose,
+    case when e.report_id is not null then 'personal' else coalesce(g.purpose, 'university') end as purpose,
     coalesce(g.travels_with_students, false) as travels_with_students,
     g.group_id,
     coalesce(f.leaves_home or f.country_count > 1, true) as is_international,
@@ -99,3 +107,4 @@ inner join links as l on r.trip_key = l.trip_key and l.main_trip_key = r.trip_ke
 left join registrations as g on r.source = 'registration' and r.trip_ref = g.trip_id
 left join segment_facts as f on r.trip_key = f.trip_key
 left join sources as s on r.trip_key = s.trip_key
+left join personal_reports as e on r.source = 'expense' and r.trip_ref = concat('expense:', e.report_id)
