@@ -83,7 +83,7 @@ def _copy_facts(con: duckdb.DuckDBPyConnection, trip_id: str | None) -> None:
         """
     )
     con.execute(
-        "select t.returns_date, r.days_after_return from core.policy_trip as t, reference.policy_rule as r limit 0"
+        "select t.registered_trip_id, r.days_after_return from core.policy_trip as t, reference.policy_rule as r limit 0"
     )
     con.execute("create table core.pseudonym as select distinct traveller_key, traveller_id from core.policy_trip")
     con.execute("create view core.rating_period as select * from published.mart.rating_period")
@@ -177,6 +177,8 @@ def _of_case(rule: dict[str, Any], case: dict[str, Any]) -> str:
 
 def _of_population(rule: dict[str, Any], trip: dict[str, Any]) -> str:
     """Why a rule does not speak of a trip: the first of its conditions that fails, in words."""
+    if trip["registered_trip_id"]:
+        return f"speaks of the registered trip {trip['registered_trip_id']}, which is this journey"
     if rule["affiliations"] and trip["affiliation"] not in rule["affiliations"] and trip["affiliation"]:
         return f"speaks of {', '.join(rule['affiliations'])}, and the traveller is {trip['affiliation']}"
     flags = {

@@ -1,4 +1,5 @@
--- Grain: trip that policy judges x rule that speaks of it, or may.
+-- Grain: trip that policy judges x rule that speaks of it, or may. A journey that the registry has as another trip is
+-- judged there, and no rule speaks of it here.
 -- Rules: section 7, C1 (judged by the rating in force at the instant that the rule names; one that rose later makes a
 -- risen finding), R4 (what is not known is never read as harmless: the rule then counts, and is_undetermined says so).
 -- Populations and triggers are 2 yes, 1 not known, 0 no. due_at is half-open: what happens before it is in time. Whole
@@ -124,6 +125,7 @@ paired as (
             and coalesce(r.is_agency_booked = t.is_agency_booked, true)
             and t.group_size >= coalesce(r.min_group_size, 0)
             and t.group_size <= coalesce(r.max_group_size, t.group_size)
+    where t.registered_trip_id is null
 ),
 
 triggered as (

@@ -1,9 +1,10 @@
 -- Grain: trip that policy judges, with what rules ask about it and its traveller.
 -- Rules: S2 (cancelled and personal trips are left out), section 7 (population, lead times count from the local day of
 -- departure; whether a registration carries the roster's own e-mail address of the traveller).
--- A trip that nobody registered is not known to be with students. departs_at is the start of the first segment that is
--- not cancelled; a departure given as a date alone may be as late as the end of that day. returns_date is the last
--- local day that any segment tells.
+-- A trip that nobody registered is not known to be with students; where the audit finds its journey registered as
+-- another trip, registered_trip_id names that one. departs_at is the start of the first segment that is not cancelled;
+-- a departure given as a date alone may be as late as the end of that day. returns_date is the last local day that any
+-- segment tells.
 with trips as (
     select
         trip_key,
@@ -112,10 +113,12 @@ select
     d.departs_has_time,
     d.departs_timezone,
     e.returns_date,
-    t.ends_at
+    t.ends_at,
+    c.registered_trip_id
 from trips as t
 inner join travellers as v on t.traveller_key = v.traveller_key
 left join departures as d on t.trip_key = d.trip_key
 left join returns as e on t.trip_key = e.trip_key
 left join addresses as a on t.trip_key = a.trip_key
 left join group_sizes as g on t.group_id = g.group_id
+left join core.covered_trip as c on t.trip_key = c.trip_key

@@ -26,6 +26,7 @@ select
     t.departs_has_time,
     t.departs_timezone,
     t.returns_date,
+    t.registered_trip_id,
     r.happens_at as registration_judged_at,
     r.risk_level as registration_level,
     r.has_unknown_level as registration_has_unknown,

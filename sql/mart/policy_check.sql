@@ -12,7 +12,8 @@ trips as (
         traveller_key,
         affiliation,
         registered_at,
-        is_international
+        is_international,
+        registered_trip_id
     from core.policy_trip
 ),
 
@@ -223,6 +224,11 @@ asking_nothing as (
         false as is_due,
         c.rule_id,
         case
+            when t.registered_trip_id is not null
+                then
+                    concat(
+                        'The registry has this journey as trip ', t.registered_trip_id, ', where the policy judges it.'
+                    )
             when c.rule_id is null
                 then
                     concat(

@@ -17,6 +17,7 @@ select
     t.departs_has_time,
     t.departs_timezone,
     t.returns_date,
+    t.registered_trip_id,
     t.registration_judged_at,
     t.registration_level,
     t.registration_has_unknown,
