@@ -418,9 +418,7 @@ def check_config(
     configuration.check(home_of(home), output_format)
 
 
-app.command("forget")(cli_privacy.forget)
-app.add_typer(cli_privacy.privacy_app, name="privacy")
-app.add_typer(cli_privacy.log_app, name="log")
+cli_privacy.add_to(app)
 
 
 def main() -> NoReturn:

@@ -58,3 +58,10 @@ def verify_log(home: HomeOption = None, verbose: VerboseOption = False) -> None:
     from pipelines.commands import privacy
 
     privacy.verify_log(home_of(home))
+
+
+def add_to(app: typer.Typer) -> None:
+    """Give the command line these commands."""
+    app.command("forget")(forget)
+    app.add_typer(privacy_app, name="privacy")
+    app.add_typer(log_app, name="log")

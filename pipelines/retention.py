@@ -1,8 +1,8 @@
 """Retention: what is older than ``retention`` of ``muster.yml`` says is erased at each run, before anything is built.
 
-Nothing is deleted from a published file: received files lose the records, and the run builds without them. Kept until
-now are the last generations as well, so these go with the next publications. Every kind is kept for good unless the
-setting says otherwise, and the age is counted from the day of the run, never from ``--as-of``.
+Nothing is deleted from a published file: received files lose the records, the run builds without them, and when it has
+published, the generations before it go. Every kind is kept for good unless the setting says otherwise, and the age is
+counted from the day of the run, never from ``--as-of``.
 """
 
 from __future__ import annotations

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import datetime
+import fcntl
 import json
+import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 
 import duckdb
@@ -17,9 +20,35 @@ from . import planted
 
 
 @pytest.fixture(scope="session")
-def used(tmp_path_factory: pytest.TempPathFactory) -> Home:
+def once(tmp_path_factory: pytest.TempPathFactory) -> Callable[[str, Callable[[Path], object]], Home]:
+    """Makes a home once for all processes that share the work; it is only read afterwards."""
+    base = tmp_path_factory.getbasetemp()
+    # The processes of pytest-xdist each have a folder below one that they share.
+    shared = (base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base) / "marked"
+    shared.mkdir(exist_ok=True)
+
+    def make_once(name: str, make: Callable[[Path], object]) -> Home:
+        root, marker = shared / name / "home", shared / f"{name}.done"
+        with (shared / f"{name}.lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if not marker.exists():
+                shutil.rmtree(root.parent, ignore_errors=True)
+                root.parent.mkdir()
+                make(root)
+                marker.touch()
+        return Home(root)
+
+    return make_once
+
+
+@pytest.fixture(scope="session")
+def used(once: Callable[[str, Callable[[Path], object]], Home]) -> Home:
     """The office after a run and after everybody did what leaves traces."""
-    home = planted.plant(tmp_path_factory.mktemp("marked") / "home")
+    return once("used", use)
+
+
+def use(root: Path) -> None:
+    home = planted.plant(root)
     for arguments in (
         ["run", "--as-of", planted.AS_OF],
         ["report", "week"],
@@ -34,7 +63,7 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Home:
         assert done.returncode == int("no_such_column" in " ".join(arguments)), done.stderr
     with duckdb.connect(str(home.published / "current" / "steward.duckdb"), read_only=True) as con:
         ids = dict(con.execute("select lower(email), traveller_id from traveller_contact").fetchall())
-    named = [planted.Marked(number) for number in (3, 400)]
+    named = [planted.Marked(number) for number in (4, 240)]
     for one in named:
         note = f"spoke to {one.given} {one.family} ({one.phone})"
         finding = decisions.Finding(f"a_{one.number}", ids[one.email], "KE", None, None, [])
@@ -48,7 +77,6 @@ def used(tmp_path_factory: pytest.TempPathFactory) -> Home:
     typed = f"select * from traveller_contact where email = '{named[0].email}';\nselect 1;\n"
     (home.logs / "sql_history").write_text(typed)
     (home.root.parent / "ids.json").write_text(json.dumps(ids))
-    return home
 
 
 @pytest.fixture

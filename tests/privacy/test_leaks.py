@@ -50,9 +50,9 @@ def test_records_of_runs_logs_and_reports_name_nobody(used: Home, folder: str) -
     assert found_below(used.root / folder, MARKS, leave=[used.logs / "sql_history"]) == {}
 
 
-def test_what_is_printed_for_an_analyst_or_an_operator_names_nobody(used: Home) -> None:
+def test_what_is_printed_for_an_analyst_or_an_operator_names_nobody(copied: Home) -> None:
     for arguments in (["audit"], ["who", "--role", "analyst"], ["check-config"], ["run", "--verbose"]):
-        done = muster(used, *arguments)
+        done = muster(copied, *arguments)
         text = (done.stdout + done.stderr).lower()
         assert not [mark for mark in MARKS if mark in text], arguments
 
