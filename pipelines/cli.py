@@ -488,6 +488,11 @@ def _describe(error: Exception) -> str:
     # DuckDB, and SQLite below Dagster's record of runs, say it in words of their own, the last one in other words.
     if any(words in text for text in _texts(error) for words in ("No space left", "disk is full")):
         return "The disk is full; free some space and try again. What was published stays in force."
+    if any(words in text for text in _texts(error) for words in ("Input/output error", "disk I/O error")):
+        return (
+            "The disk failed to read or write; check that it is sound and has room, then try again. "
+            "What was published stays in force."
+        )
     # The text of an unexpected error may hold a value from a file, so only its kind is shown.
     return f"Muster stopped on a defect of its own ({type(error).__name__}); run with --verbose for details."
 

@@ -252,7 +252,8 @@ def describe_database_error(error: duckdb.Error) -> str:
         return first if first.endswith(".") else f"{first}."
     if isinstance(error, duckdb.OutOfMemoryException):
         return "the memory limit was reached; free memory or disk space and run again."
-    if isinstance(error, duckdb.IOException):
+    if isinstance(error, duckdb.IOException | duckdb.TransactionException | duckdb.FatalException):
+        # The last two are what a commit says of a disk that is full or fails; nothing else writes to a build.
         return "the disk could not be written or read; check that there is space and run again."
     return f"a value did not fit ({kind}); run with the stage checks to find the column."
 

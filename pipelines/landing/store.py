@@ -277,7 +277,7 @@ def _land_cached(
         known = cache.get(name)
         if known and known[:3] == [status.st_size, status.st_mtime_ns, status.st_ino]:
             sidecar = home.landing / feed / f"{known[3]}.json"
-            if sidecar.exists():
+            if sidecar.exists() and sidecar.with_suffix("").exists():
                 fresh[name] = known
                 return read_sidecar(sidecar)
         result = _land_one(home, feed, path, landed_at)
