@@ -45,6 +45,7 @@ class Server:
             cwd=PROJECT,
             env=environment,
         )
+        self.processor_seconds = 0.0
         assert self._read() == "ready"
 
     def _read(self) -> Any:
@@ -57,6 +58,7 @@ class Server:
         self._process.stdin.write(json.dumps(children) + "\n")
         self._process.stdin.flush()
         answers: list[dict[str, Any]] = self._read()
+        self.processor_seconds += sum(answer["processor_seconds"] for answer in answers)
         return answers
 
     def one(self, child: dict[str, Any]) -> dict[str, Any]:

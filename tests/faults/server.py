@@ -118,8 +118,8 @@ def _do(request: dict[str, Any]) -> int:
     os.umask(0o077)
     try:
         (_publish if request["what"] == "publish" else _run_steps)(request)
-    except errors.MusterError as error:
-        print(error, file=sys.stderr)
+    except Exception as error:
+        print(error if isinstance(error, errors.MusterError) else cli._describe(error), file=sys.stderr)
         return 1
     return 0
 

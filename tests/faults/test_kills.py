@@ -44,11 +44,11 @@ def moment_of(answer: dict[str, Any], words: str) -> float:
     return next(float(moment) for moment, line in answer["lines"] if words in line)
 
 
-def tell(name: str, kills: Counter[str], finished: int, began: float) -> str:
+def tell(name: str, kills: Counter[str], finished: int, began: float, processor_seconds: float) -> str:
     where = ", ".join(f"{kills[step]} {step.lower()}" for step in ("before landing", *STEPS) if kills[step])
     return (
         f"kill -9 of {name}: {kills.total()} kills ({where}), {finished} runs finished, "
-        f"{time.monotonic() - began:.0f} s, seed {SEED}"
+        f"{time.monotonic() - began:.0f} s, {processor_seconds:.0f} CPU s, seed {SEED}"
     )
 
 
@@ -58,7 +58,7 @@ def test_a_killed_run_loses_nothing(name: str, server: Server, victim: Victim, f
     wanted = KILLS[name] * SCALE
     request = victim.command if name == "muster run" else victim.steps
     kills: Counter[str] = Counter()
-    finished, received = 0, 0
+    finished, received, used = 0, 0, server.processor_seconds
     lengths: list[float] = []
     while kills.total() < wanted:
         if not lengths or kills.total() >= BATCH[name] * finished:
@@ -79,7 +79,10 @@ def test_a_killed_run_loses_nothing(name: str, server: Server, victim: Victim, f
     last = server.one(request())
     assert last["code"] == 0, last["lines"]
     victim.check_finished()
-    figure(tell("muster run" if name == "muster run" else f"the steps of a run, {name}", kills, finished + 1, began))
+    spent = server.processor_seconds - used
+    figure(
+        tell("muster run" if name == "muster run" else f"the steps of a run, {name}", kills, finished + 1, began, spent)
+    )
 
 
 def test_a_home_that_was_killed_often_has_the_same_marts_as_one_that_never_was(
