@@ -14,7 +14,10 @@ from typing import Any
 from pipelines.settings import PROJECT
 
 PACKAGES = ("duckdb", "pandas", "polars", "pyarrow", "numpy", "dagster", "great-expectations", "streamlit", "pyspark")
-_CODE = ("pipelines", "sql", "dashboards", "benchmarks")
+PIPELINE = ("pipelines", "sql")
+"""Where the code lies that makes a home."""
+ALL = (*PIPELINE, "dashboards", "benchmarks")
+"""Where the code lies that a figure rests on."""
 
 
 def describe() -> dict[str, Any]:
@@ -40,10 +43,10 @@ def installed(package: str) -> str | None:
 
 
 @functools.cache
-def code_digest() -> str:
-    """A digest of all code and SQL that a figure rests on: what was measured with another is measured again."""
+def code_digest(places: tuple[str, ...] = ALL) -> str:
+    """A digest of all code and SQL in some folders: what was made or measured with another is so again."""
     digest = hashlib.sha256()
-    for place in _CODE:
+    for place in places:
         for path in sorted((PROJECT / place).rglob("*")):
             if path.suffix in (".py", ".sql", ".yml"):
                 digest.update(str(path.relative_to(PROJECT)).encode() + b"\0" + path.read_bytes())

@@ -13,7 +13,7 @@ import shutil
 from pathlib import Path
 
 from benchmarks import measure
-from benchmarks.machine import code_digest
+from benchmarks.machine import PIPELINE, code_digest
 
 AS_OF = "2026-11-16T12:00:00+00:00"
 SEED = 7
@@ -59,7 +59,7 @@ class Bench:
 
     def published(self) -> Path:
         """The home after a run; made if there is none, else as it is."""
-        if not _is_made(self.home, code_digest()):
+        if not _is_made(self.home, code_digest(PIPELINE)):
             new_home(self.home, self.feeds())
             run(self.home)
             self.mark_published()
@@ -67,13 +67,13 @@ class Bench:
 
     def mark_published(self) -> None:
         """Say that :attr:`home` has run on all feeds with this code."""
-        _mark_made(self.home, code_digest())
+        _mark_made(self.home, code_digest(PIPELINE))
 
     def kept_build(self) -> Path:
         """The database of a run of the home, with every table of every layer; made if there is none."""
-        if not _is_made(self.folder, f"build {code_digest()}", "build"):
+        if not _is_made(self.folder, f"build {code_digest(PIPELINE)}", "build"):
             measure.run_task("keep_build", home=self.published(), as_of=AS_OF, target=self.build)
-            _mark_made(self.folder, f"build {code_digest()}", "build")
+            _mark_made(self.folder, f"build {code_digest(PIPELINE)}", "build")
         return self.build
 
 

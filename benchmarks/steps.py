@@ -60,14 +60,21 @@ def _connection() -> duckdb.DuckDBPyConnection:
 
 
 def export(build: str, target: str) -> dict[str, Any]:
-    """Write what the exposure step starts from as Parquet files, ``<schema>.<table>.parquet``, for all contenders."""
+    """Write what the exposure step starts from as Parquet files, ``<schema>.<table>.parquet``, for all contenders.
+
+    Lists, which name the evidence of a stay, are left out: no contender reads them, and so the floor does not either.
+    """
     folder = Path(target)
     folder.mkdir(parents=True, exist_ok=True)
     con = duckdb.connect(build, read_only=True)
     rows = {}
     for table in [*_given(_chosen(EXPOSURE)), "core.week"]:
         order = "order by stay_id" if table == "core.stay_piece" else ""
-        found = con.execute(f"copy (from {table} {order}) to '{folder / table}.parquet' (format parquet)").fetchone()
+        lists = [name for name, kind, *_ in con.execute(f"describe {table}").fetchall() if kind.endswith("[]")]
+        columns = f"* exclude ({', '.join(lists)})" if lists else "*"
+        found = con.execute(
+            f"copy (select {columns} from {table} {order}) to '{folder / table}.parquet' (format parquet)"
+        ).fetchone()
         rows[table] = found[0] if found else 0
     return {"rows": rows}
 

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import results
+from benchmarks import results, workloads
 from benchmarks.measure import Figure
 from pipelines.errors import MusterError
 
@@ -86,11 +86,20 @@ def _where(document: Entry) -> list[str]:
         said.setdefault(machine_line(workload["machine"] | {"load_average": "%"}), []).append(name)
     loads = [workload["machine"]["load_average"] for workload in document["workloads"].values()]
     span = f"{min(loads)} to {max(loads)}" if loads else "unknown"
-    commands = sorted({workload["command"] for workload in document["workloads"].values()})
     lines = [line.replace("load % at the end", f"load {span}") for line in said]
     if len(lines) > 1:
         lines = [f"{line} ({', '.join(names)})" for line, names in zip(lines, said.values(), strict=True)]
-    return [*lines, f"Made by {' and '.join(f'`{command}`' for command in commands)}."]
+    return [*lines, f"Made by `{_command(document)}`."]
+
+
+def _command(document: Entry) -> str:
+    """The one command that makes all figures of a results file."""
+    names = list(document["workloads"])
+    sizes = {figure["trips"] for workload in document["workloads"].values() for figure in workload["figures"]}
+    if set(names) <= set(workloads.WORKLOADS):
+        chosen = "" if set(names) == set(workloads.WORKLOADS) else f' WORKLOADS="{" ".join(names)}"'
+        return f'make bench TRIPS="{max(sizes)}"{chosen}'
+    return 'make bench TRIPS="" WORKLOADS="growth"'
 
 
 def _row(figure: Entry, base: Entry | None) -> str:
