@@ -109,8 +109,8 @@ def later_years(inbox: str, target: str, years: int) -> dict[str, Any]:
     count = 0
     for source in sorted(Path(inbox, "registrations").glob("*.csv")):
         moved = ", ".join(
-            f"case when length({name}) > 10 then strftime(({name}::timestamp - age), '%Y-%m-%dT%H:%M') "
-            f"else strftime(({name}::timestamp - age), '%Y-%m-%d') end as {name}"
+            f"coalesce(left(strftime(try_cast({name} as timestamp) - age, '%Y-%m-%dT%H:%M'), length({name})), {name}) "
+            f"as {name}"
             for name in ("starts_local", "ends_local")
         )
         aged = f"select *, to_days((hash(trip_id) % {years})::integer * 364) as age from {_as_text(source)}"
