@@ -163,9 +163,8 @@ def places(texts: int) -> dict[str, Any]:
     ).fetchone()
     total, plain, right, lost, unknown = found or (0, 0, 0, 0, 0)
     require(lost == 0 and right >= 0.9 * plain, f"{lost} texts have no answer, {right} of {plain} plain ones the right")
-    rate = round(total / clock.seconds * 60)
     return {
-        "texts": total, "texts_per_minute": rate, "plain": plain, "plain_right": right, "unknown": unknown,
+        "texts": total, "plain": plain, "plain_right": right, "unknown": unknown,
     } | clock.taken()  # fmt: skip
 
 

@@ -89,6 +89,7 @@ def _where(document: Entry) -> list[str]:
     lines = [line.replace("load % at the end", f"load {span}") for line in said]
     if len(lines) > 1:
         lines = [f"{line} ({', '.join(names)})" for line, names in zip(lines, said.values(), strict=True)]
+    lines = [part for line in lines for part in (line, "")]
     return [*lines, f"Made by `{_command(document)}`."]
 
 
@@ -115,15 +116,16 @@ def _row(figure: Entry, base: Entry | None) -> str:
     numbers = (
         f"{figure['median_seconds']:,.2f} | {figure['median_cpu_seconds']:,.2f} | {figure['largest_peak_mib']:,.0f}"
     )
-    return f"{name}| {numbers} | {' | '.join(ratios)} | {_remark(figure['answer'], repeats)} |"
+    return f"{name}| {numbers} | {' | '.join(ratios)} | {_remark(figure, repeats)} |"
 
 
-def _remark(answer: Entry, repeats: int) -> str:
+def _remark(figure: Entry, repeats: int) -> str:
     """What a figure's answer says beside its time."""
+    answer = figure["answer"]
     said = [f"{repeats} repeats" if repeats > 1 else "once"]
-    if "texts_per_minute" in answer:
+    if "texts" in answer:
         said.append(
-            f"{answer['texts_per_minute']:,} texts a minute, {answer['plain_right'] / answer['plain']:.1%} right"
+            f"{answer['texts'] / figure['median_seconds'] * 60:,.0f} texts a minute, {answer['plain_right'] / answer['plain']:.1%} right"
         )
     if "tables" in answer:
         said.append(f"{answer['tables']} tables, {answer['rows']:,} rows the same")
