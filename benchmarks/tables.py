@@ -124,9 +124,8 @@ def _remark(figure: Entry, repeats: int) -> str:
     answer = figure["answer"]
     said = [f"{repeats} repeats" if repeats > 1 else "once"]
     if "texts" in answer:
-        said.append(
-            f"{answer['texts'] / figure['median_seconds'] * 60:,.0f} texts a minute, {answer['plain_right'] / answer['plain']:.1%} right"
-        )
+        rate = answer["texts"] / figure["median_seconds"] * 60
+        said.append(f"{rate:,.0f} texts a minute, {answer['plain_right'] / answer['plain']:.1%} right")
     if "tables" in answer:
         said.append(f"{answer['tables']} tables, {answer['rows']:,} rows the same")
     if "exposures" in answer and "weeks" in answer:
