@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import duckdb
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipelines.engines.functions import edit_distance
@@ -11,6 +11,7 @@ from pipelines.engines.functions import edit_distance
 TEXT = st.text("abcé ", max_size=8)
 
 
+@settings(deadline=None)
 @given(TEXT, TEXT)
 def test_the_edit_distance_is_duckdbs(left: str, right: str) -> None:
     row = duckdb.execute("select damerau_levenshtein(?, ?)", [left, right]).fetchone()

@@ -65,8 +65,6 @@ def on_spark(office: Office, tmp_path_factory: pytest.TempPathFactory) -> tuple[
     """The same landed files, as of the same instants, run on Spark; and what the command said."""
     root = tmp_path_factory.mktemp("spark")
     same = office.landed_copy(root / "home")
-    # The state before the last week is made by the same models, and kept under DuckDB's run.
-    shutil.copytree(office.home.warehouse / "weeks", same.home.warehouse / "weeks")
     as_of, known_at = office.rows("select as_of::varchar || 'Z', known_at::varchar || 'Z' from mart.publication")[0]
     done = run_on_spark(same, root / "conf", "--as-of", as_of, "--known-at", known_at)
     assert done.returncode == 0, done.stderr
