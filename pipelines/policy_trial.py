@@ -83,7 +83,8 @@ def _copy_facts(con: duckdb.DuckDBPyConnection, trip_id: str | None) -> None:
         """
     )
     con.execute(
-        "select t.registered_trip_id, r.days_after_return from core.policy_trip as t, reference.policy_rule as r limit 0"
+        "select t.registered_trip_id, r.days_after_return "
+        "from core.policy_trip as t, reference.policy_rule as r limit 0"
     )
     con.execute("create table core.pseudonym as select distinct traveller_key, traveller_id from core.policy_trip")
     con.execute("create view core.rating_period as select * from published.mart.rating_period")
