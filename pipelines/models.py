@@ -99,11 +99,12 @@ class Model:
 
 @dataclass(frozen=True)
 class ModelResult:
-    """What building one model cost: wall seconds and rows made."""
+    """What building one model cost: wall seconds and rows made; ``is_made`` is false where the table was there."""
 
     table: str
     seconds: float
     rows: int
+    is_made: bool = True
 
 
 def _shown(path: Path) -> str:
@@ -264,10 +265,12 @@ def run(
     on_model: Callable[[ModelResult], None] | None = None,
     *,
     models: Sequence[Model] | None = None,
+    make: Callable[[duckdb.DuckDBPyConnection, Model], ModelResult] | None = None,
 ) -> list[ModelResult]:
     """Build the models of one layer, or of all, in order; ``on_model`` is called after each.
 
-    Makes the schemas it needs; every table is replaced, so that a repeated run gives the same tables.
+    Makes the schemas it needs; every table is replaced, so that a repeated run gives the same tables. ``make`` builds
+    a model in place of :func:`build`.
     """
     results = []
     for name in LAYERS:
@@ -275,7 +278,7 @@ def run(
     for model in discover() if models is None else models:
         if layer is not None and model.layer != layer:
             continue
-        result = build(con, model)
+        result = (make or build)(con, model)
         results.append(result)
         if on_model is not None:
             on_model(result)

@@ -18,6 +18,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from pipelines import decisions, places, policy
+from pipelines.kept import Kept
+from pipelines.kept import digest as kept_digest
 from pipelines.settings import PROJECT, REFERENCE, Home, Settings, configuration_sha256
 
 FIRST_YEAR, LAST_YEAR = 1990, 2061
@@ -47,6 +49,21 @@ def load(
         [str(ensure_zone_transitions())],
     )
     places.load_reference(con, home, progress)
+
+
+def note(con: duckdb.DuckDBPyConnection, kept: Kept) -> None:
+    """Tell ``kept`` what ``reference.*`` holds now: small tables by their content, the others by the files they are."""
+    folder = places.ensure_gazetteer()
+    files = {f"gazetteer_{table}": folder / f"{table}.parquet" for table in places.TABLES}
+    files["zone_transition"] = ensure_zone_transitions()
+    for table, path in files.items():
+        status = path.stat()
+        kept.note(f"reference.{table}", kept_digest(str(path), status.st_size, status.st_mtime_ns))
+    names = con.execute(
+        "select table_name from duckdb_tables() where schema_name = 'reference' and database_name = current_database()"
+    ).fetchall()
+    kept.note_content(f"reference.{name}" for (name,) in sorted(names) if name not in files)
+    kept.note_parameters()
 
 
 def naive_utc(moment: datetime) -> datetime:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import hashlib
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 
     from pipelines import validation
     from pipelines.engines import Builder, Engine
+    from pipelines.kept import Kept
     from pipelines.models import Model, ModelResult
     from pipelines.publish import Publication
 
@@ -38,12 +40,13 @@ STEPS = ("land", "reference", "stage", "core", "mart", "validate", "publish")
 
 @dataclass(frozen=True)
 class Timing:
-    """Wall seconds of one part of a step, with the rows it made where that is known."""
+    """Wall seconds of one part of a step, with the rows of its table; ``is_made`` where a model was run for them."""
 
     step: str
     part: str
     seconds: float
     rows: int | None = None
+    is_made: bool = False
 
 
 @dataclass(frozen=True)
@@ -62,7 +65,7 @@ class RunResult:
 
 @dataclass
 class _State:
-    con: duckdb.DuckDBPyConnection | None = None
+    kept: Kept | None = None
     done: list[str] = field(default_factory=list)
     timings: list[Timing] = field(default_factory=list)
     landed_files: int = 0
@@ -109,12 +112,14 @@ class Run:
 
     def __enter__(self) -> Run:
         from pipelines import landing, publish, validation
+        from pipelines.kept import kept_path
         from pipelines.locking import run_lock
 
         self._stack.enter_context(run_lock(self.home, on_wait=self._progress))
         publish.clean_up(self.home, remove_builds=True)
         landing.clean_store(self.home, timedelta(0))
-        validation.start_import()
+        if not kept_path(self.home).exists():
+            validation.start_import()
         return self
 
     def __exit__(
@@ -126,12 +131,12 @@ class Run:
             self._builder.close()
             self._builder = None
         self.engine.close()
-        if self._state.con is not None:
-            self._state.con.close()
-            self._state.con = None
-        if "publish" in self._state.done:
-            _remove_build(self.home, self.run_id)
-        self._stack.close()
+        kept, self._state.kept = self._state.kept, None
+        with self._stack:
+            if kept is not None and "publish" in self._state.done:
+                kept.hand_over(self.home, self.run_id, self._takes_over)
+            elif kept is not None:
+                kept.con.close()
 
     @property
     def as_of(self) -> datetime:
@@ -157,11 +162,20 @@ class Run:
     @property
     def con(self) -> duckdb.DuckDBPyConnection:
         """The one writable connection, to this run's build file."""
-        from pipelines import warehouse
+        return self.kept.con
 
-        if self._state.con is None:
-            self._state.con = warehouse.open_build(self.home, self.run_id)
-        return self._state.con
+    @property
+    def kept(self) -> Kept:
+        """What this run's build file holds, taken over from the run before or made."""
+        from pipelines.kept import Kept
+
+        if self._state.kept is None:
+            self._state.kept = Kept.open(self.home, self.run_id, self._takes_over)
+        return self._state.kept
+
+    @property
+    def _takes_over(self) -> bool:
+        return self.engine.name == "duckdb"  # another engine's build file holds only the tables that are read
 
     def _start(self) -> datetime:
         if self._started_at is None:
@@ -223,7 +237,7 @@ class Run:
         with self._timed("land", "retention"):
             self._enforce_retention()
         with self._timed("land", "load"):
-            landing.load(self.con, self.home, self.settings, self.contracts, self.known_at)
+            landing.load(self.con, self.home, self.settings, self.contracts, self.known_at, kept=self.kept)
 
     def _heed_clock(self, newest: datetime | None) -> None:
         """Where the clock was set back, what was received before still counts, and it is said (F5).
@@ -246,21 +260,25 @@ class Run:
 
     def _enforce_retention(self) -> None:
         """Erase what is past its time; what is left of the files is staged anew."""
-        from pipelines import landing, retention
+        from pipelines import kept, landing, retention
 
         removed = retention.enforce(self.home, self.settings, self.contracts)
         if removed:
+            kept.drop_kept(self.home)
             self.tell(str(removed))
         if removed.records:
             landing.stage_files(self.home, self.contracts, self._count)
 
     def _reference(self) -> None:
-        from pipelines import reference
+        from pipelines import reference, validation
 
         self.tell("Loading places, time zones and rating scales …")
         reference.load(self.con, self.home, self.settings, self.as_of, self.known_at, self.tell)
         with self._timed("reference", "known before the last week"):
             self._load_bridge()
+        reference.note(self.con, self.kept)
+        if not self.kept.is_quiet:
+            validation.start_import()
 
     def _load_bridge(self) -> None:
         """What was known before the last completed week, for the change into it (E5)."""
@@ -279,27 +297,34 @@ class Run:
         return models.discover()
 
     def _build(self, layer: str, chosen: list[Model]) -> None:
-        from pipelines import validation, warehouse
+        from pipelines import models, validation, warehouse
 
         self.tell(f"Building {layer}: {len(chosen)} tables …")
         validation.prepare_findings(self.con)
-        if self._builder is None:
-            self._builder = self.engine.builder(self.con, warehouse.build_folder(self.home, self.run_id))
-        self._builder.run(chosen, self._after_model)
+        if self._takes_over:
+            models.run(self.con, None, self._after_model, models=chosen, make=self.kept.build)
+        else:
+            self._builder = self._builder or self.engine.builder(
+                self.con, warehouse.build_folder(self.home, self.run_id)
+            )
+            self._builder.run(chosen, self._after_model)
 
     def _after_model(self, result: ModelResult) -> None:
         from pipelines import privacy
 
         layer, _, name = result.table.partition(".")
-        self._state.timings.append(Timing(layer, name, result.seconds, result.rows))
+        self._state.timings.append(Timing(layer, name, result.seconds, result.rows, result.is_made))
         if result.table == "core.traveller":
             with self._timed("core", "pseudonym"):
-                privacy.load_pseudonyms(self.con, self.home, "core.traveller")
+                inputs = self.kept.inputs(hashlib.sha256(privacy.secret_key(self.home)).hexdigest(), [result.table])
+                if not self.kept.is_current("core.pseudonym", inputs):
+                    privacy.load_pseudonyms(self.con, self.home, result.table)
+                    self.kept.note("core.pseudonym", inputs)
 
     def _stage(self) -> None:
         self._build("stage", [model for model in self.models if model.layer == "stage"])
         # The checks of feeds and stage tables run beside the SQL of the later layers.
-        self._checks["stage"] = _Background(self.con.cursor(), self.contracts, self.models, "stage")
+        self._checks["stage"] = _Background(self.con.cursor(), self.contracts, self.models, "stage", self.kept)
 
     def _core(self) -> None:
         self._build("core", [model for model in self.models if model.layer == "core"])
@@ -326,8 +351,9 @@ class Run:
         early.findings += self._warnings
         late = self._late()
         checked = [model for model in self.models if model not in late]
-        self.reports = {"stage": early, "mart": validation.run(self.con, self.contracts, checked, "mart")}
+        self.reports = {"stage": early, "mart": validation.run(self.con, self.contracts, checked, "mart", self.kept)}
         validation.write_findings(self.con, "stage", early.findings)
+        self.kept.note_content(["core.finding"])
         for scope, report in self.reports.items():
             self._state.timings += [
                 Timing("validate", f"{scope}: {part}", seconds) for part, seconds in report.seconds.items()
@@ -363,23 +389,33 @@ class _Background:
     """The checks of one scope in a thread of its own, on a cursor of the build's connection."""
 
     def __init__(
-        self, cursor: duckdb.DuckDBPyConnection, contracts: dict[str, Any], models: list[Model], scope: Any
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        contracts: dict[str, Any],
+        models: list[Model],
+        scope: Any,
+        kept: Kept,
     ) -> None:
         self._report: validation.Report | None = None
         self._error: BaseException | None = None
         self._cursor = cursor
         self._thread = threading.Thread(
-            target=self._work, args=(cursor, contracts, models, scope), name=f"check-{scope}", daemon=True
+            target=self._work, args=(cursor, contracts, models, scope, kept), name=f"check-{scope}", daemon=True
         )
         self._thread.start()
 
     def _work(
-        self, cursor: duckdb.DuckDBPyConnection, contracts: dict[str, Any], models: list[Model], scope: Any
+        self,
+        cursor: duckdb.DuckDBPyConnection,
+        contracts: dict[str, Any],
+        models: list[Model],
+        scope: Any,
+        kept: Kept,
     ) -> None:
         from pipelines import validation
 
         try:
-            self._report = validation.run(cursor, contracts, models, scope, write=False)
+            self._report = validation.run(cursor, contracts, models, scope, kept, write=False)
         except BaseException as error:  # raised again where the report is asked for
             self._error = error
         finally:
@@ -412,15 +448,6 @@ def _check_policy(home: Home, settings: Settings) -> None:
     from pipelines.policy import load_policy, policy_path
 
     load_policy(policy_path(home, settings))
-
-
-def _remove_build(home: Home, run_id: str) -> None:
-    # What a run built is published; the file itself would only hold personal data twice.
-    from pipelines import warehouse
-
-    path = warehouse.build_path(home, run_id)
-    for leftover in (path, path.with_name(f"{path.name}.wal")):
-        leftover.unlink(missing_ok=True)
 
 
 def run_plain(

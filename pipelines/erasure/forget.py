@@ -23,6 +23,7 @@ from pipelines.erasure.files import Changed, Eraser, Wanted, again, change_inbox
 from pipelines.erasure.people import Everything, FileKey, Person
 from pipelines.erasure.tokens import Tokens
 from pipelines.errors import MusterError
+from pipelines.kept import drop_kept
 from pipelines.landing.store import LandedFile, land_inbox, ledger
 from pipelines.settings import Home, load_settings
 
@@ -177,6 +178,7 @@ def _make_anew(home: Home, work: _Work, progress: Progress | None) -> None:
 
     work.counts["generations_removed"] = []
     shutil.rmtree(home.warehouse / "weeks", ignore_errors=True)
+    drop_kept(home)
     if (home.published / "current").exists():
         con = open_role(home, "analyst")
         try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import duckdb
 import pyarrow as pa
@@ -17,6 +18,9 @@ from pipelines.landing.cast import name, quote
 from pipelines.landing.stage import Account, Staged
 from pipelines.landing.store import LandedFile, is_released, ledger
 from pipelines.settings import Home, Settings
+
+if TYPE_CHECKING:
+    from pipelines.kept import Kept
 
 DROP_LIMIT = 0.3
 """A snapshot that drops more than this share of the last good one's keys is held (F4)."""
@@ -105,29 +109,67 @@ def load(
     contracts: dict[str, Contract],
     known_at: datetime,
     every_version: bool = False,
+    kept: Kept | None = None,
 ) -> None:
     """Make every table of schema ``land`` in ``con``; only files received by ``known_at`` count (F5).
 
     Staged files must exist (:func:`pipelines.landing.stage_files`). ``every_version`` keeps superseded rows and held
-    snapshots, to find all that was ever received about somebody.
+    snapshots, to find all that was ever received about somebody. ``kept`` knows which tables of ``con`` are there
+    already, made of the same files by the same contracts.
     """
     del settings
     known_at = naive_utc(known_at)
     con.execute("create schema if not exists land")
-    tables = table_contracts(contracts)
-    for contract in tables.values():
-        con.execute(contract.ddl())
     states = _known_states(con, home, contracts, known_at)
     for contract in contracts.values():
-        mine = [state for state in states if state.contract is contract and state.counts]
         if contract.mode == "snapshot" and not every_version:
-            hold_snapshots(con, home, mine)
-            mine = [state for state in mine if state.counts]
-        if mine:
-            _load_feed(con, contract, mine, known_at, every_version)
+            hold_snapshots(con, home, _counted(states, contract))
+    for table, declared in table_contracts(contracts).items():
+        fillers = [contract for contract in contracts.values() if contract.table == table]
+        counted = {contract.feed: _counted(states, contract) for contract in fillers}
+        inputs = _inputs([declared, *fillers], [state for mine in counted.values() for state in mine])
+        if kept is not None and kept.is_current(f"land.{table}", inputs):
+            continue
+        con.execute(declared.ddl())
+        for contract in fillers:
+            if counted[contract.feed]:
+                _load_feed(con, contract, counted[contract.feed], known_at, every_version)
+        if kept is not None:
+            kept.note(f"land.{table}", inputs)
     _write_feeds(con, contracts)
     _write_files(con, states)
-    _write_rejected(con, states)
+    rejected = _inputs([], [state for state in states if state.account.rejected])
+    if kept is None or not kept.is_current("land.rejected_record", rejected):
+        _write_rejected(con, states)
+        if kept is not None:
+            kept.note("land.rejected_record", rejected)
+    if kept is not None:
+        kept.note_content(("land.feed", "land.file"))
+
+
+def _counted(states: list[FileState], contract: Contract) -> list[FileState]:
+    return [state for state in states if state.contract is contract and state.counts]
+
+
+def _inputs(contracts: list[Contract], states: list[FileState]) -> str:
+    """A digest of all that decides what a table of schema ``land`` holds.
+
+    Of a file whose rows carry their own instants ``received_at`` is the newest that is known, so it tells which are.
+    """
+    from pipelines.kept import digest
+
+    files = [
+        (
+            state.landed.feed,
+            state.landed.sha256,
+            state.file_number,
+            state.received_at,
+            state.part,
+            state.contract.digest() if state.contract else None,
+        )
+        for state in states
+    ]
+    return digest([contract.model_dump(mode="json") for contract in contracts], files)
 
 
 def _known_states(

@@ -13,9 +13,9 @@ import re
 import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import duckdb
 
@@ -24,7 +24,12 @@ from pipelines.errors import MusterError
 from pipelines.models import Check, Model
 from pipelines.settings import SQL
 
+if TYPE_CHECKING:
+    from pipelines.kept import Kept
+
 Scope = Literal["stage", "mart"]
+
+_TABLE = re.compile(r"\b(?:land|reference|stage|core|mart)\.\w+")
 
 _LAYERS: dict[Scope, tuple[str, ...]] = {"stage": ("stage",), "mart": ("core", "mart")}
 
@@ -169,24 +174,44 @@ def run(
     contracts: Mapping[str, Any],
     models: Sequence[Model],
     scope: Scope,
+    kept: Kept | None = None,
     *,
     write: bool = True,
 ) -> Report:
     """As :func:`validate`, with the number of checks and where the time went.
 
+    ``kept`` knows what the checks of tables that did not change found before. Where nothing came in since and only the
+    clock moved, the tables that moved with it are checked by SQL of our own and Great Expectations is not imported.
     ``write=False`` leaves ``core.finding`` alone, for a caller that runs this beside the writing of other tables.
     """
     report = Report()
     began = time.perf_counter()
     parts = [part for part in declared(contracts, models, scope) if _exists(con, part.table)]
+    waiting = []
+    for part in parts:
+        if not _add_known(report, kept, _inputs_of_part(kept, part), len(part.checks)):
+            waiting.append(part)
     if scope == "mart":
-        _run_sql_checks(con, sql_checks(), report)
+        _run_sql_checks(con, sql_checks(), report, kept)
     report.seconds["sql checks"] = time.perf_counter() - began
     began = time.perf_counter()
-    inner = [part for part in parts if part.table.startswith("core.")]
+    is_quiet = kept is not None and kept.is_quiet
+    inner = [part for part in waiting if is_quiet or part.table.startswith("core.")]
     for part in inner:
-        _run_expectations(con, failing_of_inner(con, part), part, report)
+        _run_expectations(con, failing_of_inner(con, part), part, report, kept)
     report.seconds["tables between"] = time.perf_counter() - began
+    border = [part for part in waiting if part not in inner]
+    if border:
+        _run_border(con, border, report, kept)
+    if write:
+        write_findings(con, scope, report.findings)
+    return report
+
+
+def _run_border(
+    con: duckdb.DuckDBPyConnection, parts: Sequence[Expectations], report: Report, kept: Kept | None
+) -> None:
+    """The checks of what came in or is published, by Great Expectations."""
     began = time.perf_counter()
     start_import()
     if _importer is not None:
@@ -197,12 +222,28 @@ def run(
     began = time.perf_counter()
     with expectations.Validator(con) as validator:
         for part in parts:
-            if part not in inner:
-                _run_expectations(con, validator.failing(part), part, report)
+            _run_expectations(con, validator.failing(part), part, report, kept)
     report.seconds["expectations"] = time.perf_counter() - began
-    if write:
-        write_findings(con, scope, report.findings)
-    return report
+
+
+def _inputs_of_part(kept: Kept | None, part: Expectations) -> str:
+    return kept.inputs(f"{part.label} {part.checks}", [part.table]) if kept is not None else ""
+
+
+def _add_known(report: Report, kept: Kept | None, inputs: str, check_count: int) -> bool:
+    """Add what checks of the same inputs found in the run before; false where they have to run."""
+    findings = kept.findings(inputs) if kept is not None else None
+    if findings is None:
+        return False
+    report.check_count += check_count
+    report.findings += findings
+    return True
+
+
+def _add(report: Report, kept: Kept | None, inputs: str, findings: Sequence[Finding]) -> None:
+    report.findings += findings
+    if kept is not None:
+        kept.note_findings(inputs, [asdict(finding) for finding in findings])
 
 
 def _exists(con: duckdb.DuckDBPyConnection, table: str) -> bool:
@@ -236,19 +277,29 @@ def failing_of_inner(con: duckdb.DuckDBPyConnection, part: Expectations) -> list
 
 
 def _run_expectations(
-    con: duckdb.DuckDBPyConnection, failing: Sequence[Check], part: Expectations, report: Report
+    con: duckdb.DuckDBPyConnection,
+    failing: Sequence[Check],
+    part: Expectations,
+    report: Report,
+    kept: Kept | None,
 ) -> None:
     report.check_count += len(part.checks)
+    found = []
     for check in failing:
         # At least 1: the check is known to fail.
         count = max(1, count_failing(con, part, check))
-        report.findings.append(
-            Finding(check_name(check), check.severity, part.label, count, describe(check, part.label, count))
-        )
+        found.append(Finding(check_name(check), check.severity, part.label, count, describe(check, part.label, count)))
+    _add(report, kept, _inputs_of_part(kept, part), found)
 
 
-def _run_sql_checks(con: duckdb.DuckDBPyConnection, checks: Iterable[SqlCheck], report: Report) -> None:
+def _run_sql_checks(
+    con: duckdb.DuckDBPyConnection, checks: Iterable[SqlCheck], report: Report, kept: Kept | None
+) -> None:
     for check in checks:
+        tables = sorted(set(_TABLE.findall(check.sql)))
+        inputs = kept.inputs(f"{check}", tables) if kept is not None else ""
+        if _add_known(report, kept, inputs, 1):
+            continue
         report.check_count += 1
         try:
             row = con.execute(f"select count(*) from (\n{check.sql}\n)").fetchone()
@@ -256,9 +307,10 @@ def _run_sql_checks(con: duckdb.DuckDBPyConnection, checks: Iterable[SqlCheck], 
             reason = sql_models.describe_database_error(error)
             raise MusterError(f"The check sql/checks/{check.name}.sql failed to run: {reason}") from error
         count = row[0] if row else 0
+        found = []
         if count:
-            message = _say(check, count)
-            report.findings.append(Finding(check.name, check.severity, check.table, count, message))
+            found.append(Finding(check.name, check.severity, check.table, count, _say(check, count)))
+        _add(report, kept, inputs, found)
 
 
 def _say(check: SqlCheck, count: int) -> str:

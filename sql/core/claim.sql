@@ -307,7 +307,7 @@ said_claim as (
         presence,
         max(trip_key) as trip_key,
         bool_and(is_guessed) as is_guessed,
-        list(segment_key) as segment_keys
+        list_sort(list(segment_key)) as segment_keys
     from (
         select * from evidence_claim
         union all

@@ -37,7 +37,7 @@ pieces as (
         bool_or(is_home) as is_home,
         max(trip_key) as trip_key,
         bool_and(is_guessed) as is_guessed,
-        list_distinct(flatten(list(segment_keys))) as segment_keys
+        list_sort(list_distinct(flatten(list(segment_keys)))) as segment_keys
     from numbered
     group by traveller_key, place_key, presence, candidate_count, run_number
     union all
