@@ -168,7 +168,12 @@ class _SparkBuilder:
         columns = ", ".join(f'"{name}"' for name in model.twin.columns)
         if model.layer == "mart":
             known = models.fields()
-            columns = ", ".join(f'cast("{name}" as {known[name].type}) as "{name}"' for name in model.twin.columns)
+            # A name may be a list in one table and one of its members in another: lists come as they are.
+            scalars = {name: known[name].type for name in model.twin.columns if not known[name].type.endswith("[]")}
+            columns = ", ".join(
+                f'cast("{name}" as {scalars[name]}) as "{name}"' if name in scalars else f'"{name}"'
+                for name in model.twin.columns
+            )
         files = sorted(str(path) for path in (self._folder / model.table).glob("*.parquet"))
         self._con.execute("set preserve_insertion_order = true")
         try:

@@ -15,7 +15,7 @@ reach as (
     select
         *,
         row_number() over (partition by alert_id order by candidate_number) as place_order,
-        count(*) over (partition by alert_id) as candidate_count
+        cast(count(*) over (partition by alert_id) as integer) as candidate_count
     from core.alert_reach
 ),
 

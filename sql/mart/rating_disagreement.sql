@@ -128,7 +128,7 @@ differing as (
         b.category,
         b.starts_at,
         b.ends_at,
-        count(*) as providers,
+        cast(count(*) as integer) as providers,
         min(b.level) as lowest_level,
         max(b.level) as highest_level,
         string_agg(b.provider || ' ' || b.level, ', ' order by p.provider_rank) as levels
