@@ -87,6 +87,7 @@ class Office:
                 target = root / path.relative_to(self.home.root)
                 target.parent.mkdir(parents=True, exist_ok=True)
                 shutil.copy2(path, target)
+        (root / "landing").chmod(0o700)  # a home that others may read is refused
         for name in ("muster.yml", "secret.key", "home.json"):
             shutil.copy2(self.home.root / name, root / name)
         return Office(Home(root))
