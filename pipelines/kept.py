@@ -27,7 +27,7 @@ import duckdb
 
 from pipelines import warehouse
 from pipelines.errors import MusterError
-from pipelines.models import SOURCES, Model, ModelResult, build
+from pipelines.models import SOURCES, Model, ModelResult, build, describe_database_error
 from pipelines.settings import PROJECT, REFERENCE, Home
 
 if TYPE_CHECKING:
@@ -166,6 +166,14 @@ class Kept:
             result = build(con, model)
             self._record(model.table, inputs, inputs, result.rows)
             return result
+        try:
+            return self._replace(con, model, inputs, known, began)
+        except duckdb.Error as error:
+            raise MusterError(f"{model.table} could not be replaced: {describe_database_error(error)}") from error
+
+    def _replace(
+        self, con: duckdb.DuckDBPyConnection, model: Model, inputs: str, known: tuple[str, str, int], began: float
+    ) -> ModelResult:
         before = f'{model.layer}."{model.name}{_BEFORE}"'
         con.execute(f'alter table {model.table} rename to "{model.name}{_BEFORE}"')
         rows = build(con, model).rows

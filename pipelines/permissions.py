@@ -58,9 +58,10 @@ def _refuse_open(home: Home, open_paths: list[Path]) -> None:
     places = sorted({"/".join(path.relative_to(home.root).parts[:2]) for path in open_paths})
     shown = ", ".join(places[:_SHOWN])
     more = f" and {len(places) - _SHOWN} more places" if len(places) > _SHOWN else ""
-    tops = sorted({path.relative_to(home.root).parts[0] for path in open_paths})
-    folders = " ".join(f"'{home.root / top}'" for top in tops)
-    raise MusterError(f"Others may read {shown}{more}; run: chmod -R go= {folders}")
+    tops = sorted({home.root / path.relative_to(home.root).parts[0] for path in open_paths})
+    how = "-R go=" if any(top.is_dir() for top in tops) else "600"
+    named = " ".join(f"'{top}'" for top in tops)
+    raise MusterError(f"Others may read {shown}{more}; run: chmod {how} {named}")
 
 
 def _below(folders: list[Path]) -> Iterator[Path]:

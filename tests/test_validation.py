@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import importlib
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -12,6 +14,7 @@ import pytest
 from pipelines import validation
 from pipelines.errors import MusterError
 from pipelines.models import Check, Model, Twin
+from pipelines.validation.absent import absent
 
 PERSONAL = "jane.doe@example.org"
 
@@ -175,3 +178,13 @@ def test_shipped_invariants_carry_a_title_and_a_severity(monkeypatch: pytest.Mon
     for check in validation.sql_checks():
         assert check.title
         assert check.severity in ("blocking", "warning")
+
+
+def test_what_is_absent_cannot_be_imported_and_is_there_again_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
+    with absent("colorsys"):
+        with pytest.raises(ImportError):
+            importlib.import_module("colorsys")
+        with absent("json"):
+            assert importlib.import_module("json").dumps([]) == "[]"
+    assert importlib.import_module("colorsys").rgb_to_hsv(0, 0, 0) == (0.0, 0.0, 0)

@@ -99,6 +99,12 @@ def start_import() -> None:
             _importer.start()
 
 
+def finish_import() -> None:
+    """Wait until an import that was begun has ended: until then pyspark counts as not installed."""
+    if _importer is not None:
+        _importer.join()
+
+
 def _import() -> None:
     from pipelines.validation import expectations  # noqa: F401
 
@@ -214,8 +220,7 @@ def _run_border(
     """The checks of what came in or is published, by Great Expectations."""
     began = time.perf_counter()
     start_import()
-    if _importer is not None:
-        _importer.join()
+    finish_import()
     from pipelines.validation import expectations
 
     report.seconds["import"] = time.perf_counter() - began

@@ -19,7 +19,11 @@ from sqlalchemy.dialects import postgresql, registry
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.sql import sqltypes
 
-with warnings.catch_warnings():
+from pipelines.validation.absent import absent
+
+# Great Expectations imports pyspark wherever it is installed, which costs seconds and serves nothing here; parts of it
+# end the process where they take it for a test of theirs.
+with warnings.catch_warnings(), absent("pyspark", "pyspark.sql.connect"):
     warnings.simplefilter("ignore")
     import great_expectations
     from great_expectations import expectations as gx

@@ -87,13 +87,14 @@ def test_what_is_done_is_not_measured_again_and_nothing_is_left_behind(measured:
 def test_an_answer_that_differs_ends_the_benchmark(tmp_path: Path) -> None:
     week = "current_date as week_start_date, 'US' as country_code, 'US-NY' as region_code, 'p' as place_id, "
     week += "1 as risk_level, 'present' as presence_group, 'staff' as affiliation, 1 as travellers, 1 as trips"
+    con = duckdb.connect()
     for name, days in (("one", 1.0), ("same", 1.0 + 1e-12), ("other", 1.0001)):
         (tmp_path / name).mkdir()
-        duckdb.execute(
+        con.execute(
             f"copy (select 's' as stay_id, timestamp '2026-01-01' as starts_at, timestamp '2026-01-02' as ends_at, "
             f"1 as risk_level) to '{tmp_path / name}/exposure.parquet'"
         )
-        duckdb.execute(
+        con.execute(
             f"copy (select {week}, {days} as person_days, {days} as person_days_actual) "
             f"to '{tmp_path / name}/week.parquet'"
         )

@@ -109,7 +109,9 @@ def test_ten_unregistered_trips_are_cleared_by_ten_ticks_and_a_press(chromium: A
         page.get_by_placeholder("Note for whoever").fill("on sabbatical")
         page.get_by_role("button", name="Dismiss: nothing to do").click()
         page.wait_for_selector("text=To decide: 4 of 14")
-        assert page.locator(".m-said", has_text="on sabbatical").count() == 10
+        said = page.locator(".m-said", has_text="on sabbatical")
+        said.nth(9).wait_for()
+        assert said.count() == 10
         page.reload()
         page.wait_for_selector("text=To decide: 4 of 14")
         page.close()
