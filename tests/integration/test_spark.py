@@ -60,19 +60,18 @@ def differences(left: list[tuple[Any, ...]], right: list[tuple[Any, ...]]) -> in
     return unlike + abs(len(left) - len(right))
 
 
-@pytest.fixture(scope="module")
-def on_spark(office: Office, tmp_path_factory: pytest.TempPathFactory) -> tuple[Office, str]:
-    """The same landed files, as of the same instants, run on Spark; and what the command said."""
-    root = tmp_path_factory.mktemp("spark")
-    same = office.landed_copy(root / "home")
+def test_spark_publishes_duckdbs_marts_and_says_and_leaves_nothing(office: Office, tmp_path: Path) -> None:
+    """One test, because the run on Spark costs minutes and processes of pytest-xdist share no fixture."""
+    same = office.landed_copy(tmp_path / "home")
     as_of, known_at = office.rows("select as_of::varchar || 'Z', known_at::varchar || 'Z' from mart.publication")[0]
-    done = run_on_spark(same, root / "conf", "--as-of", as_of, "--known-at", known_at)
+    done = run_on_spark(same, tmp_path / "conf", "--as-of", as_of, "--known-at", known_at)
     assert done.returncode == 0, done.stderr
-    return same, done.stdout + done.stderr
+    hold_equal(office, same)
+    hold_in_order(office, same)
+    hold_silent(office, same, done.stdout + done.stderr)
 
 
-def test_every_mart_is_duckdbs(office: Office, on_spark: tuple[Office, str]) -> None:
-    same, _ = on_spark
+def hold_equal(office: Office, same: Office) -> None:
     assert columns(same) == columns(office)
     expected, got = office.marts(), same.marts()
     assert got.keys() == expected.keys()
@@ -81,16 +80,14 @@ def test_every_mart_is_duckdbs(office: Office, on_spark: tuple[Office, str]) -> 
     assert len(expected["exposure"]) > 500
 
 
-def test_the_files_are_published_in_the_same_order(office: Office, on_spark: tuple[Office, str]) -> None:
-    same, _ = on_spark
+def hold_in_order(office: Office, same: Office) -> None:
     first = "select week_start_date, place_id from '{}/current/parquet/exposure_by_week.parquet'"
     with duckdb.connect() as con:
         orders = [con.execute(first.format(home.home.published)).fetchall() for home in (office, same)]
     assert orders[0] == orders[1]
 
 
-def test_spark_says_nothing_and_leaves_nothing(office: Office, on_spark: tuple[Office, str]) -> None:
-    same, said = on_spark
+def hold_silent(office: Office, same: Office, said: str) -> None:
     assert "WARN" not in said
     assert "Exception" not in said
     emails = [email for (email,) in office.rows("select email from mart.traveller_contact where email is not null")]
