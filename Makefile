@@ -14,7 +14,7 @@ WORKLOADS ?= all
 BENCH_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo serve test check lint format dagster screenshots bench audit-curve clean hostile faults spark
+.PHONY: help run demo serve test check lint format dagster screenshots load bench audit-curve clean hostile faults spark
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -65,6 +65,9 @@ screenshots: $(VENV)/.stamp ## pictures of every page of the dashboard into scre
 
 bench: $(VENV)/.stamp ## measure speed and memory beside a floor and peers: TRIPS="10000 100000", WORKLOADS="whole start", WORK=DIR
 	@$(BIN)/python -m benchmarks --trips "$(TRIPS)" --workloads "$(WORKLOADS)" $(if $(WORK),--work "$(WORK)") $(BENCH_OPTIONS)
+
+load: $(VENV)/.stamp ## ten people at the dashboard of a home at once: seconds by step, every page compared
+	@MUSTER_HOME="$(HOME_DIR)" $(BIN)/python -m tests.dashboards.load
 
 audit-curve: $(VENV)/.stamp ## precision and recall of the audit on generated offices, as noise rises (some minutes)
 	@$(BIN)/python -m tests.audit.measure

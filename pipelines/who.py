@@ -122,38 +122,49 @@ _STAYS = """
         group by stay_id
     ),
 
-    -- Pieces of one presence (S5 cuts it where its weight changes) are one for "since" and "until".
+    -- Pieces of one presence (S5 cuts it where its weight changes) are one for "since" and "until". A number stands for
+    -- traveller and place, for sorting by the two texts takes longer than all the rest.
+    presence_key as (
+        select traveller_id, place_id, row_number() over () as presence_key
+        from (select distinct traveller_id, place_id from asked_stay)
+    ),
+
     presence_step as (
         select
             *,
             coalesce(
                 starts_at > max(coalesce(ends_at, 'infinity'::timestamp)) over (
-                    partition by traveller_id, place_id
+                    partition by presence_key
                     order by starts_at
                     rows between unbounded preceding and 1 preceding
                 ),
                 true
             )::int as is_first,
         from (
-            select stay_id, traveller_id, place_id, starts_at, ends_at
-            from mart.stay
-            semi join asked_stay using (traveller_id, place_id)
-            where presence not in ('transit', 'en_route')
+            select k.presence_key, s.stay_id, s.starts_at, s.ends_at
+            from mart.stay as s
+            inner join presence_key as k using (traveller_id, place_id)
+            where s.presence not in ('transit', 'en_route')
         )
     ),
 
     presence_piece as (
-        select *, sum(is_first) over (partition by traveller_id, place_id order by starts_at) as presence_number
+        select *, sum(is_first) over (partition by presence_key order by starts_at) as presence_number
         from presence_step
     ),
 
     unbroken as (
-        select
-            stay_id,
-            min(starts_at) over whole as since_at,
-            nullif(max(coalesce(ends_at, 'infinity'::timestamp)) over whole, 'infinity'::timestamp) as until_at,
-        from presence_piece
-        window whole as (partition by traveller_id, place_id, presence_number)
+        select p.stay_id, w.since_at, w.until_at
+        from presence_piece as p
+        inner join (
+            select
+                presence_key,
+                presence_number,
+                min(starts_at) as since_at,
+                nullif(max(coalesce(ends_at, 'infinity'::timestamp)), 'infinity'::timestamp) as until_at,
+            from presence_piece
+            group by all
+        ) as w using (presence_key, presence_number)
     )
 
     select

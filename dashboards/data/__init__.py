@@ -204,7 +204,7 @@ def contacts(shown: Publication, page: str, parameters: dict[str, Any], travelle
     look(shown, page, parameters, ids, rows=len(traveller_ids))
     sql = """
         select traveller_id, full_name, email, mobile_phone
-        from mart.traveller_contact where list_contains(?::varchar[], traveller_id)
+        from mart.traveller_contact where traveller_id in (select unnest(?::varchar[]))
     """
     return {row["traveller_id"]: row for row in query(shown.role, shown.file, sql, [ids])} if ids else {}
 

@@ -216,5 +216,5 @@ def alert_area(alert: Row) -> Area:
 
 def travellers(shown: Publication, traveller_ids: tuple[str, ...]) -> dict[str, Row]:
     """Facts of travellers by key."""
-    sql = "select * from mart.traveller where list_contains(?::varchar[], traveller_id)"
+    sql = "select * from mart.traveller where traveller_id in (select unnest(?::varchar[]))"
     return {row["traveller_id"]: row for row in query(shown.role, shown.file, sql, [traveller_ids])}
