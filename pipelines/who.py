@@ -90,21 +90,20 @@ class Answer:
     title: str
 
 
-# One row per stay piece that the question's time touches. `pieces` carries the ratings in force then: exposure
-# partitions a stay, and the last piece of a stay that is still open at as_of goes on holding after it (S7).
+# One row per stay piece that the question's time touches, with the ratings in force then: exposure partitions a stay, and
+# the last piece of a stay that is still open at as_of goes on holding after it (S7). The bounds are said of both tables
+# and each by itself, for rows lie by length and start and whole stretches of them are then never read.
 _STAYS = """
-    with asked_stay as (
-        {asked}
-    ),
-
-    piece as (
-        select
-            e.*,
-            row_number() over (partition by e.stay_id order by e.starts_at desc) as recency,
-            e.starts_at < $to_at and e.ends_at > $from_at as is_asked,
-        from mart.exposure as e
-        semi join asked_stay using (stay_id)
-        where e.starts_at < $to_at
+    with piece as (
+        select stay_id, starts_at, risk_level, security_level, medical_level, worst_case_level, rating_status,
+            evacuation_status
+        from mart.exposure
+        where starts_at < $to_at and ends_at > $from_at
+        union all
+        select stay_id, starts_at, risk_level, security_level, medical_level, worst_case_level, rating_status,
+            evacuation_status
+        from mart.exposure
+        where is_open and ends_at <= $from_at
     ),
 
     rated as (
@@ -118,53 +117,13 @@ _STAYS = """
             arg_max(rating_status, coalesce(risk_level, 0)) as rating_status,
             arg_max(evacuation_status, starts_at) as evacuation_status,
         from piece
-        where is_asked or (recency = 1 and starts_at <= $from_at)
         group by stay_id
     ),
 
-    -- Pieces of one presence (S5 cuts it where its weight changes) are one for "since" and "until". A number stands for
-    -- traveller and place, for sorting by the two texts takes longer than all the rest.
-    presence_key as (
-        select traveller_id, place_id, row_number() over () as presence_key
-        from (select distinct traveller_id, place_id from asked_stay)
-    ),
-
-    presence_step as (
-        select
-            *,
-            coalesce(
-                starts_at > max(coalesce(ends_at, 'infinity'::timestamp)) over (
-                    partition by presence_key
-                    order by starts_at
-                    rows between unbounded preceding and 1 preceding
-                ),
-                true
-            )::int as is_first,
-        from (
-            select k.presence_key, s.stay_id, s.starts_at, s.ends_at
-            from mart.stay as s
-            inner join presence_key as k using (traveller_id, place_id)
-            where s.presence not in ('transit', 'en_route')
-        )
-    ),
-
-    presence_piece as (
-        select *, sum(is_first) over (partition by presence_key order by starts_at) as presence_number
-        from presence_step
-    ),
-
-    unbroken as (
-        select p.stay_id, w.since_at, w.until_at
-        from presence_piece as p
-        inner join (
-            select
-                presence_key,
-                presence_number,
-                min(starts_at) as since_at,
-                nullif(max(coalesce(ends_at, 'infinity'::timestamp)), 'infinity'::timestamp) as until_at,
-            from presence_piece
-            group by all
-        ) as w using (presence_key, presence_number)
+    asked_stay as (
+        select {columns} from mart.stay where starts_at < $to_at and ends_at > $from_at
+        union all
+        select {columns} from mart.stay where starts_at < $to_at and ends_at is null
     )
 
     select
@@ -173,19 +132,24 @@ _STAYS = """
         -- A stay without an end is overdue after its time (S7), also where that lies after the run.
         case
             when s.presence = 'likely' and s.ends_at is null and not s.is_home
-                and coalesce(u.since_at, s.starts_at) + to_days($open_ended_days) <= $from_at then 'overdue'
+                and s.since_at + to_days($open_ended_days) <= $from_at then 'overdue'
             else s.presence
         end as presence,
         s.weight, s.is_home and r.stay_id is null as is_home,
         s.place_status, s.precision, r.risk_level, r.security_level, r.medical_level, r.worst_case_level,
         coalesce(r.has_unknown_level, true) as has_unknown_level,
         r.rating_status, r.evacuation_status,
-        coalesce(u.since_at, s.starts_at) as since_at,
-        case when u.stay_id is null then s.ends_at else u.until_at end as until_at
+        s.since_at, s.until_at
     from asked_stay as s
-    left join rated as r using (stay_id)
-    left join unbroken as u using (stay_id)
+    {join} join rated as r using (stay_id)
 """
+_COLUMNS = """
+    stay_id, traveller_id, trip_id, place_id, place_name, country_code, latitude, longitude, starts_at, ends_at,
+    since_at, until_at, presence, weight, is_home, place_status, precision
+"""
+_EVERYWHERE = _STAYS.format(columns=_COLUMNS, join="left")
+_AWAY = _STAYS.format(columns=_COLUMNS, join="inner")
+"""Every stay but one at home has exposure, and one at home only where the home counts it (E1, S9)."""
 
 _CURRENT = """
     select
@@ -210,26 +174,8 @@ def presence_at(home: Home, at: datetime.datetime, as_of: datetime.datetime) -> 
     """
     if at == as_of:
         return _CURRENT, {}
-    return f"select * from ({_STAYS.format(asked=_ASKED_AWAY)}) where not is_home", _bounds(home, at, at + _INSTANT)
+    return _AWAY, _bounds(home, at, at + _INSTANT)
 
-
-_ASKED = """
-        select stay_id, traveller_id, trip_id, place_id, place_name, country_code, latitude, longitude, starts_at,
-            ends_at, presence, weight, is_home, place_status, precision
-        from mart.stay
-        where starts_at < $to_at and (ends_at is null or ends_at > $from_at)
-"""
-"""The stays that the time touches, without their evidence: the lists cost as much to read as all the rest."""
-
-_ASKED_AWAY = f"""
-        {_ASKED} and not is_home
-        union all
-        select * from ({_ASKED} and is_home)
-        where stay_id in (
-            select stay_id from mart.exposure where starts_at < $to_at and (ends_at > $from_at or is_open)
-        )
-"""
-"""Leaves out most people before anything is worked out for them; a home stay counts where it has exposure (S9)."""
 
 _INSTANT = datetime.timedelta(microseconds=1)
 """An instant is the shortest interval: half-open bounds then mean starts_at <= at < ends_at."""
@@ -280,7 +226,7 @@ def _select(con: duckdb.DuckDBPyConnection, home: Home, publication: Publication
         presences, parameters = presence_at(home, at, publication.as_of)
     else:
         presences, parameters = (
-            _STAYS.format(asked=_ASKED),
+            _EVERYWHERE,
             _bounds(home, question.from_at or at, question.to_at or at + _INSTANT),
         )
     parameters |= {name: name in question.include for name in INCLUDABLE}

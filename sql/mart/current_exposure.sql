@@ -6,17 +6,11 @@ with parameter as (
     from reference.parameter
 ),
 
-runs as (
-    select
-        stay_id,
-        since_at,
-        until_at
-    from core.stay_run
-),
-
 stays as (
     select
         stay_id,
+        since_at,
+        until_at,
         place_status,
         precision,
         is_zone_assumed,
@@ -52,8 +46,8 @@ select
     e.evacuation_status,
     e.security_provider,
     e.medical_provider,
-    r.since_at,
-    case when e.presence = 'overdue' then null else r.until_at end as until_at,
+    s.since_at,
+    case when e.presence = 'overdue' then null else s.until_at end as until_at,
     s.place_status,
     s.precision,
     s.is_zone_assumed,
@@ -61,7 +55,6 @@ select
     s.evidence
 from mart.exposure as e
 cross join parameter as a
-inner join runs as r on e.stay_id = r.stay_id
 inner join stays as s on e.stay_id = s.stay_id
 where e.starts_at <= a.as_of and (e.ends_at > a.as_of or (e.is_open and e.ends_at >= a.as_of))
 order by e.risk_level desc nulls first, e.country_code asc, e.place_name asc, e.traveller_id asc

@@ -1,5 +1,6 @@
--- Grain: exposure: constant place, level, presence and weight, in order of its start.
+-- Grain: exposure: constant place, level, presence and weight; exposure_id counts them in order of their start.
 -- Rules: E1, R2 to R4, P3. ends_at is never NULL here; is_open says that nothing tells when the stay ends.
+-- Rows lie by length and start, as those of mart.stay.
 with places as (
     select
         place_key,
@@ -45,4 +46,5 @@ from core.exposure_interval as e
 inner join core.pseudonym as p on e.traveller_key = p.traveller_key
 inner join core.trip_reference as t on e.trip_key = t.trip_key
 inner join places as g on e.place_key = g.place_key
-order by e.starts_at, e.stay_id
+order by
+    floor(log2(greatest(epoch_us(e.ends_at) - epoch_us(e.starts_at), 1))), e.starts_at, e.stay_id

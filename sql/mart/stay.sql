@@ -1,5 +1,7 @@
--- Grain: stay piece (S5), in order of its start.
--- Rules: S1 to S9. ends_at is NULL while nothing says when the stay ends (S7).
+-- Grain: stay piece (S5).
+-- Rules: S1 to S9, section 9 (since_at, until_at). ends_at is NULL while nothing says when the stay ends (S7).
+-- Rows lie by home, length (each class twice as long as the one before) and start: who is away at an instant is then
+-- read from a few neighbouring rows of each length, whatever the number of years.
 with pieces as (
     select * from core.stay_piece
 ),
@@ -24,6 +26,14 @@ places as (
     select * from core.place
 ),
 
+runs as (
+    select
+        stay_id,
+        since_at,
+        until_at
+    from core.stay_run
+),
+
 historical as (
     select distinct place_id
     from core.place_match
@@ -42,6 +52,8 @@ select
     g.longitude,
     s.starts_at,
     s.ends_at,
+    r.since_at,
+    r.until_at,
     s.presence,
     1.0 / s.candidate_count as weight,
     s.candidate_count,
@@ -58,8 +70,13 @@ select
     e.evidence
 from pieces as s
 inner join evidence as e on s.stay_id = e.stay_id
+inner join runs as r on s.stay_id = r.stay_id
 inner join core.pseudonym as p on s.traveller_key = p.traveller_key
 inner join core.trip_reference as t on s.trip_key = t.trip_key
 inner join places as g on s.place_key = g.place_key
 left join historical as h on g.place_id = h.place_id
-order by s.stay_id
+order by
+    s.is_home,
+    floor(log2(greatest(epoch_us(coalesce(s.ends_at, timestamp '9999-01-01 00:00:00')) - epoch_us(s.starts_at), 1))),
+    s.starts_at,
+    s.stay_id
