@@ -126,7 +126,7 @@ create table mart.place_issue (place_text varchar, place_status varchar, place_i
 create table mart.traveller_contact (traveller_id varchar, full_name varchar, email varchar, mobile_phone varchar);
 create table mart.stay (stay_id varchar, traveller_id varchar, trip_id varchar, place_id varchar, place_name varchar,
     country_code varchar, region_code varchar, latitude double, longitude double, starts_at timestamp, ends_at
-    timestamp, presence varchar, weight double, is_home boolean, place_status varchar, precision varchar,
+    timestamp, since_at timestamp, until_at timestamp, presence varchar, weight double, is_home boolean, place_status varchar, precision varchar,
     is_zone_assumed boolean, evidence varchar[], timezone varchar);
 create table mart.trip (trip_id varchar, traveller_id varchar, source varchar, trip_status varchar, registered_at
     timestamp, starts_at timestamp, ends_at timestamp, purpose varchar, has_booking boolean, has_expense boolean,
@@ -190,7 +190,7 @@ def _fill_people(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
             con.execute("insert into mart.traveller_contact values (?,?,?,?)", contact)
             weight = 0.5 if presence == "possible" else 1.0
             con.execute(
-                "insert into mart.stay values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
+                "insert into mart.stay values (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)",
                 [
                     f"s{number}",
                     key,
@@ -201,6 +201,8 @@ def _fill_people(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
                     region,
                     lat,
                     lon,
+                    start,
+                    end,
                     start,
                     end,
                     presence,

@@ -20,7 +20,8 @@ from mart.traveller;
 -- eve: changes planes; fay: goes next month; gus: at home
 create table mart.stay as select
     stay_id, traveller_id, 'trip ' || stay_id as trip_id, place_id, place_name, country_code, null::varchar as region_code,
-    latitude, longitude, starts_at::timestamp as starts_at, ends_at::timestamp as ends_at, presence,
+    latitude, longitude, starts_at::timestamp as starts_at, ends_at::timestamp as ends_at,
+    starts_at::timestamp as since_at, ends_at::timestamp as until_at, presence,
     weight::double as weight, is_home, place_status, place_precision as "precision", false as is_zone_assumed,
     [stay_id] as evidence
 from (values
@@ -47,7 +48,7 @@ from (values
     ('s5', '2026-11-22 06:00', '2026-11-22 10:00', 2, 'rated', false),
     ('s6', '2026-12-20', '2026-12-24', 2, 'rated', false)
 ) as e(stay_id, starts_at, ends_at, level, rating_status, is_open)
-join (select * exclude (starts_at, ends_at) from mart.stay) using (stay_id);
+join (select * exclude (starts_at, ends_at, since_at, until_at) from mart.stay) using (stay_id);
 
 create table mart.current_exposure as select e.*, s.starts_at as since_at, s.ends_at as until_at
 from mart.exposure as e join mart.stay as s using (stay_id)
