@@ -90,9 +90,9 @@ class Answer:
     title: str
 
 
-# One row per stay piece that the question's time touches, with the ratings in force then: exposure partitions a stay, and
-# the last piece of a stay that is still open at as_of goes on holding after it (S7). The bounds are said of both tables
-# and each by itself, for rows lie by length and start and whole stretches of them are then never read.
+# One row per stay piece that the question's time touches, with the ratings in force then: exposure partitions a stay,
+# and the last piece of a stay that is still open at as_of goes on holding after it (S7). The bounds are said of both
+# tables and each by itself, for rows lie by length and start and whole stretches of them are then never read.
 _STAYS = """
     with piece as (
         select stay_id, starts_at, risk_level, security_level, medical_level, worst_case_level, rating_status,

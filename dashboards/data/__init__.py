@@ -187,11 +187,26 @@ def query_answer(
     For a page that looks at one answer in many ways; kept by role and generation as :func:`query` keeps rows.
     """
     _check_own(shown.role, shown.file)
-    memory = _answer(shown.role, str(shown.file), base, tuple(given.values()), tuple(given))
     is_named = isinstance(parameters, Mapping)
     values = tuple(parameters.values()) if isinstance(parameters, Mapping) else tuple(parameters)
+    names = tuple(parameters) if is_named else ()
+    return _answer_rows(shown.role, str(shown.file), base, tuple(given.values()), tuple(given), sql, values, names)
+
+
+@st.cache_data(max_entries=200, ttl=3600, show_spinner=False)
+def _answer_rows(
+    role: Role,
+    path: str,
+    base: str,
+    given: tuple[Any, ...],
+    given_names: tuple[str, ...],
+    sql: str,
+    parameters: tuple[Any, ...],
+    names: tuple[str, ...],
+) -> list[Row]:
+    memory = _answer(role, path, base, given, given_names)
     with memory.cursor() as cursor:
-        return _as_rows(_fetch(cursor, sql, values, tuple(parameters) if is_named else ()))
+        return _as_rows(_fetch(cursor, sql, parameters, names))
 
 
 def contacts(shown: Publication, page: str, parameters: dict[str, Any], traveller_ids: Sequence[str]) -> dict[str, Row]:

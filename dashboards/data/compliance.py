@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Any
 
-from dashboards.data import Publication, Row, query, queue
+from dashboards.data import Publication, Row, query, query_answer, queue
 from dashboards.data.queue import Filters
 
 NEEDED = ("policy_check", "policy_trip")
@@ -62,7 +62,7 @@ def _ask(shown: Publication, filters: Filters, select: str) -> list[Row]:
     )
     sql = queue.NEWER.format(keys=_KEYS, using="trip_id, requirement", where=where) + select
     parameters: dict[str, Any] = {**queue.since_publication(shown, "policy", "trip_ids", "requirements"), **given}
-    return queue.ask(shown, base, {"as_of": shown.as_of, "long_ago": shown.as_of - OPEN_ENDED}, sql, parameters)
+    return query_answer(shown, base, {"as_of": shown.as_of, "long_ago": shown.as_of - OPEN_ENDED}, sql, parameters)
 
 
 def _with_words(shown: Publication, rows: list[Row], with_names: bool = False) -> list[Row]:

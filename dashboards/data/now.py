@@ -86,22 +86,26 @@ def headline(shown: Publication, at: datetime) -> Row:
 
     ``high_<group>`` counts those of the group at High or Extreme; ``low_present`` those present at 1 to 3.
     """
-    parts = [f"count(distinct traveller_id) filter ({rule}) as {name}" for name, rule in GROUPS.items()]
-    for name in ("overdue", "possible", "moving"):
-        parts.append(f"count(distinct traveller_id) filter ({GROUPS[name]} and risk_level >= 4) as high_{name}")
+    rules = dict(GROUPS)
+    rules |= {f"high_{name}": f"{GROUPS[name]} and risk_level >= 4" for name in ("overdue", "possible", "moving")}
     for level in (4, 5):
-        rule = f"{GROUPS['present']} and risk_level = {level}"
-        parts.append(f"count(distinct traveller_id) filter ({rule}) as level_{level}")
-        parts.append(f"count(distinct place_id) filter ({rule}) as places_{level}")
-        for name in ("possible", "overdue"):
-            rule_more = f"{GROUPS[name]} and risk_level = {level}"
-            parts.append(f"count(distinct traveller_id) filter ({rule_more}) as {name}_{level}")
-    parts.append(f"count(distinct traveller_id) filter ({GROUPS['present']} and risk_level <= 3) as low_present")
-    parts.append("count(distinct traveller_id) filter (rating_status = 'unrated') as unrated")
-    parts.append("count(distinct traveller_id) filter (rating_status = 'place_unknown') as place_unknown")
-    parts.append("count(distinct traveller_id) filter (rating_status = 'stale') as rating_stale")
-    parts.append("count(distinct traveller_id) as everybody")
-    return _ask(shown, at, f"select {', '.join(parts)} from answer")[0]
+        rules[f"level_{level}"] = f"{GROUPS['present']} and risk_level = {level}"
+        rules |= {f"{name}_{level}": f"{GROUPS[name]} and risk_level = {level}" for name in ("possible", "overdue")}
+    rules["low_present"] = f"{GROUPS['present']} and risk_level <= 3"
+    rules["unrated"] = "rating_status = 'unrated'"
+    rules["place_unknown"] = "rating_status = 'place_unknown'"
+    rules["rating_stale"] = "rating_status = 'stale'"
+    # Each person is grouped once and then counted by every rule: far less work than a distinct count a rule.
+    people = ", ".join(f"coalesce(bool_or({rule}), false) as {name}" for name, rule in rules.items())
+    places = ", ".join(
+        f"(select count(distinct place_id) from answer where {rules[f'level_{level}']}) as places_{level}"
+        for level in (4, 5)
+    )
+    sql = f"""
+        select {", ".join(f"count(*) filter ({name}) as {name}" for name in rules)}, count(*) as everybody, {places}
+        from (select traveller_id, {people} from answer group by traveller_id)
+    """
+    return _ask(shown, at, sql)[0]
 
 
 def choices(shown: Publication, at: datetime) -> dict[str, list[str]]:

@@ -117,25 +117,6 @@ def conditions(filters: Filters, columns: dict[str, str]) -> tuple[str, dict[str
     return " and ".join(found), given
 
 
-@st.cache_data(max_entries=200, ttl=3600, show_spinner=False)
-def _asked(
-    generation: str,
-    role: str,
-    base: str,
-    given: tuple[tuple[str, Any], ...],
-    sql: str,
-    parameters: tuple[tuple[str, Any], ...],
-    _shown: Publication,
-) -> list[Row]:
-    return data.query_answer(_shown, base, dict(given), sql, dict(parameters))
-
-
-def ask(shown: Publication, base: str, given: dict[str, Any], sql: str, parameters: dict[str, Any]) -> list[Row]:
-    """Rows of a query on the findings `base`, which are kept in memory; kept by role and generation, too."""
-    key = (f"{shown.file}", shown.role, base, tuple(given.items()), sql, tuple(parameters.items()))
-    return _asked(*key, shown)
-
-
 def people_found(shown: Publication, text: str) -> tuple[str, ...]:
     """The travellers whose name or e-mail holds a text; none in an analyst's file.
 

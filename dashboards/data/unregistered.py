@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from dashboards.data import Publication, Row, query, queue
+from dashboards.data import Publication, Row, query, query_answer, queue
 from dashboards.data.queue import Filters
 
 # What the page counts and filters by; the words of a finding are fetched for those that are listed.
@@ -44,7 +44,7 @@ def _ask(shown: Publication, filters: Filters, select: str) -> list[Row]:
             or contains(concat(audit_id, ' ', traveller_id), $text))"""
     sql = queue.NEWER.format(keys=_KEYS, using="audit_id", where=where) + select
     parameters: dict[str, Any] = {**queue.since_publication(shown, "audit", "audit_ids"), **given}
-    return queue.ask(shown, _BASE, {"today": queue.today(shown)}, sql, parameters)
+    return query_answer(shown, _BASE, {"today": queue.today(shown)}, sql, parameters)
 
 
 def _worded(shown: Publication, text: str) -> tuple[str, ...]:

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from dashboards import data, words
-from dashboards.data import Publication, Row, query, queue
+from dashboards.data import Publication, Row, query, query_answer, queue
 from pipelines.bridge import Week
 from pipelines.errors import MusterError
 from pipelines.instants import parse_instant
@@ -72,9 +72,12 @@ _CELLS = """
     select
         e.traveller_id, e.trip_id, e.place_id, e.place_name, e.risk_level, e.weight,
         coalesce(e.country_code, '') as country,
-        s.timezone,
         greatest(e.starts_at, $first) as cell_starts_at,
-        least(e.ends_at, $last) as cell_ends_at
+        least(e.ends_at, $last) as cell_ends_at,
+        (epoch_us((cell_starts_at at time zone 'UTC') at time zone s.timezone) - 10800000001) // 86400000000 + 1
+            as first_night,
+        (epoch_us((cell_ends_at at time zone 'UTC') at time zone s.timezone) - 10800000001) // 86400000000
+            as last_night
     from mart.exposure as e
     inner join mart.stay as s on e.stay_id = s.stay_id
     where e.starts_at < $last and e.ends_at > $first and e.presence not in ('transit', 'en_route')
@@ -89,25 +92,15 @@ _AMOUNTS = """
     group by {group}
 """
 
-# The night of a date is the instant 03:00 local on the next; its number is that of the day (E2).
+# The night of a date is the instant 03:00 local on the next; its number is that of the day (E2). Two pieces may hold one.
 _NIGHTS = """
-    with numbered as (
-        select *,
-            (epoch_us((cell_starts_at at time zone 'UTC') at time zone timezone) - 10800000001) // 86400000000 + 1
-                as first_night,
-            (epoch_us((cell_ends_at at time zone 'UTC') at time zone timezone) - 10800000001) // 86400000000
-                as last_night
+    with nights as (
+        select distinct {columns}, traveller_id, unnest(generate_series(first_night, last_night)) as night
         from answer
-        where {rule}
-    ),
-
-    nights as (
-        select *, unnest(generate_series(first_night, last_night)) as night
-        from numbered
-        where last_night >= first_night
+        where {rule} and last_night >= first_night
     )
 
-    select {keys}, count(distinct (traveller_id, night)) as traveller_nights
+    select {keys}, count(*) as traveller_nights
     from nights
     group by {group}
 """
@@ -124,8 +117,8 @@ def figures(shown: Publication, week: date, keys: tuple[str, ...] = (), country:
     rule, given = ("true", {}) if country is None else ("country = $country", {"country": country})
     found: dict[Key, Row] = {}
     for part in (_AMOUNTS, _NIGHTS):
-        sql = part.format(keys=names, group=group, rule=rule)
-        for row in queue.ask(shown, _CELLS, {"first": first, "last": last}, sql, given):
+        sql = part.format(keys=names, columns=", ".join(keys) or "1", group=group, rule=rule)
+        for row in query_answer(shown, _CELLS, {"first": first, "last": last}, sql, given):
             key = tuple(row[name] for name in keys)
             found.setdefault(key, {"traveller_nights": 0}).update(row)
     return {key: row for key, row in found.items() if row.get("travellers")}

@@ -6,17 +6,33 @@ with pieces as (
     select * from core.stay_piece
 ),
 
+-- Many stays rest on one segment, and need no grouping.
+alone as (
+    select
+        s.stay_id,
+        list_value(g.evidence) as evidence
+    from pieces as s
+    inner join core.segment as g on list_extract(s.segment_keys, 1) = g.segment_key
+    where len(s.segment_keys) = 1
+),
+
 said as (
     select
         stay_id,
         unnest(segment_keys) as segment_key
     from pieces
+    where len(segment_keys) > 1
 ),
 
 evidence as (
     select
+        stay_id,
+        evidence
+    from alone
+    union all
+    select
         s.stay_id,
-        list_sort(list(distinct g.evidence)) as evidence
+        list_sort(list_distinct(list(g.evidence))) as evidence
     from said as s
     inner join core.segment as g on s.segment_key = g.segment_key
     group by s.stay_id

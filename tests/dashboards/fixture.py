@@ -126,8 +126,8 @@ create table mart.place_issue (place_text varchar, place_status varchar, place_i
 create table mart.traveller_contact (traveller_id varchar, full_name varchar, email varchar, mobile_phone varchar);
 create table mart.stay (stay_id varchar, traveller_id varchar, trip_id varchar, place_id varchar, place_name varchar,
     country_code varchar, region_code varchar, latitude double, longitude double, starts_at timestamp, ends_at
-    timestamp, since_at timestamp, until_at timestamp, presence varchar, weight double, is_home boolean, place_status varchar, precision varchar,
-    is_zone_assumed boolean, evidence varchar[], timezone varchar);
+    timestamp, since_at timestamp, until_at timestamp, presence varchar, weight double, is_home boolean, place_status
+    varchar, precision varchar, is_zone_assumed boolean, evidence varchar[], timezone varchar);
 create table mart.trip (trip_id varchar, traveller_id varchar, source varchar, trip_status varchar, registered_at
     timestamp, starts_at timestamp, ends_at timestamp, purpose varchar, has_booking boolean, has_expense boolean,
     is_incomplete boolean);

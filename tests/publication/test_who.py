@@ -125,7 +125,12 @@ def test_contradictory_questions_are_wrong_use(published: Home, question: Questi
 
 def test_a_stay_without_an_end_is_overdue_after_its_time_also_where_that_is_yet_to_come(published: Home) -> None:
     with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
-        con.execute("update mart.stay set presence = 'likely', starts_at = '2026-11-20', since_at = '2026-11-20' where stay_id = 's3'")
+        con.execute(
+            """
+            update mart.stay set presence = 'likely', starts_at = '2026-11-20', since_at = '2026-11-20'
+            where stay_id = 's3'
+            """
+        )
     told = {}
     for day in ("2026-12-19", "2026-12-20"):
         answer = who(published, "analyst", Question(at=instant(day)))

@@ -32,7 +32,9 @@ def outcome(request: dict[str, Any]) -> dict[str, Any]:
         code = 1
         with contextlib.suppress(BaseException):
             os.close(reading)
-            os.dup2(writing, 1)  # as in the product: what a statement writes to its standard output is part of its answer
+            os.dup2(
+                writing, 1
+            )  # as in the product: what a statement writes to its standard output is part of its answer
             worker.serve(request, lambda content: os.write(writing, content))
             code = 0
         os._exit(code)
