@@ -92,7 +92,7 @@ _AMOUNTS = """
     group by {group}
 """
 
-# The night of a date is the instant 03:00 local on the next; its number is that of the day (E2). Two pieces may hold one.
+# The night of a date is the instant 03:00 local on the next; its number is that of the day (E2). Pieces may share one.
 _NIGHTS = """
     with nights as (
         select distinct {columns}, traveller_id, unnest(generate_series(first_night, last_night)) as night
