@@ -247,3 +247,21 @@ def test_the_first_address_asked_of_a_new_server_may_be_any_page(chromium: Any, 
         assert page.locator("[data-testid=stTopNavLink]").count() >= 2, "the page has no frame"
         assert page.locator(".m-notice").first.evaluate("e => getComputedStyle(e).borderLeftStyle") == "solid"
         page.close()
+
+
+def test_pages_and_filters_are_reached_and_changed_by_keyboard(chromium: Any, address: str) -> None:
+    page = browser.open_page(chromium, address, "1280")
+    focus = "() => [document.activeElement.innerText, getComputedStyle(document.activeElement).outlineStyle]"
+    found = {}
+    for _ in range(8):
+        page.keyboard.press("Tab")
+        text, outline = page.evaluate(focus)
+        found[text] = outline
+    assert found["Incident"] == found["Compliance"] == "solid", "nobody sees which page is chosen"
+    page.get_by_role("radio", name="Now").focus()
+    page.keyboard.press("ArrowRight")
+    page.get_by_label("Day").first.wait_for(timeout=30_000)
+    page.locator("[data-testid=stTopNavLink]", has_text="Incident").focus()
+    page.keyboard.press("Enter")
+    page.get_by_label("Place", exact=True).wait_for(timeout=30_000)
+    page.close()
