@@ -94,15 +94,21 @@ class Answer:
 # and the last piece of a stay that is still open at as_of goes on holding after it (S7). The bounds are said of both
 # tables and each by itself, for rows lie by length and start and whole stretches of them are then never read.
 _STAYS = """
-    with piece as (
+    with asked_stay as (
+        select {columns} from mart.stay where starts_at < $to_at and ends_at > $from_at {further}
+        union all
+        select {columns} from mart.stay where starts_at < $to_at and ends_at is null {further}
+    ),
+
+    piece as (
         select stay_id, starts_at, risk_level, security_level, medical_level, worst_case_level, rating_status,
             evacuation_status
-        from mart.exposure
+        from mart.exposure {of_asked}
         where starts_at < $to_at and ends_at > $from_at
         union all
         select stay_id, starts_at, risk_level, security_level, medical_level, worst_case_level, rating_status,
             evacuation_status
-        from mart.exposure
+        from mart.exposure {of_asked}
         where is_open and ends_at <= $from_at
     ),
 
@@ -118,12 +124,6 @@ _STAYS = """
             arg_max(evacuation_status, starts_at) as evacuation_status,
         from piece
         group by stay_id
-    ),
-
-    asked_stay as (
-        select {columns} from mart.stay where starts_at < $to_at and ends_at > $from_at
-        union all
-        select {columns} from mart.stay where starts_at < $to_at and ends_at is null
     )
 
     select
@@ -147,9 +147,22 @@ _COLUMNS = """
     stay_id, traveller_id, trip_id, place_id, place_name, country_code, latitude, longitude, starts_at, ends_at,
     since_at, until_at, presence, weight, is_home, place_status, precision
 """
-_EVERYWHERE = _STAYS.format(columns=_COLUMNS, join="left")
-_AWAY = _STAYS.format(columns=_COLUMNS, join="inner")
-"""Every stay but one at home has exposure, and one at home only where the home counts it (E1, S9)."""
+_NEAR = """
+    and (latitude is null or "precision" in ('country', 'region')
+        or latitude between $near_latitude - $near_km / 110.5 and $near_latitude + $near_km / 110.5)
+"""
+"""Who cannot be in the circle by latitude alone (a degree is 110.6 km and more) is not looked up at all."""
+
+
+def _stays(is_away: bool, is_near: bool = False) -> str:
+    """The SQL of the stays that a time touches; `is_away` leaves out who is at home and not counted there (E1, S9)."""
+    return _STAYS.format(
+        columns=_COLUMNS,
+        further=_NEAR if is_near else "",
+        of_asked="semi join asked_stay using (stay_id)" if is_near else "",
+        join="inner" if is_away else "left",  # every stay but one at home has exposure
+    )
+
 
 _CURRENT = """
     select
@@ -174,7 +187,7 @@ def presence_at(home: Home, at: datetime.datetime, as_of: datetime.datetime) -> 
     """
     if at == as_of:
         return _CURRENT, {}
-    return _AWAY, _bounds(home, at, at + _INSTANT)
+    return _stays(is_away=True), _bounds(home, at, at + _INSTANT)
 
 
 _INSTANT = datetime.timedelta(microseconds=1)
@@ -226,7 +239,7 @@ def _select(con: duckdb.DuckDBPyConnection, home: Home, publication: Publication
         presences, parameters = presence_at(home, at, publication.as_of)
     else:
         presences, parameters = (
-            _EVERYWHERE,
+            _stays(is_away="home" not in question.include, is_near=question.near is not None),
             _bounds(home, question.from_at or at, question.to_at or at + _INSTANT),
         )
     parameters |= {name: name in question.include for name in INCLUDABLE}
