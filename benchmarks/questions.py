@@ -188,7 +188,7 @@ def page(home: str, count: int, seed: int) -> dict[str, Any]:
 
     def read_weekly(week: Any) -> None:
         weekly.by_level(shown, week)
-        for keys in ((), ("risk_level",), ("country_code",)):
+        for keys in ((), ("risk_level",), ("country",)):
             weekly.figures(shown, week, keys)
 
     instants = list({_instant(chance, shown.as_of) for _ in range(count)})
