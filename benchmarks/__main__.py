@@ -81,6 +81,7 @@ def _make_arguments(asked: argparse.Namespace) -> str:
 
 def main() -> int:
     """Measure, write, show."""
+    os.umask(0o077)  # a home refuses a landing folder that others may read, copied ones too
     asked = _arguments()
     work = asked.work or Path(tempfile.gettempdir()) / f"muster-bench-{os.getuid()}"
     work.mkdir(parents=True, exist_ok=True)

@@ -20,11 +20,12 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+
 from pipelines import models
 from pipelines.errors import MusterError, UsageError
 
 if TYPE_CHECKING:
-    import duckdb
     from pyspark.sql import SparkSession
     from pyspark.sql.types import StructType
 
@@ -164,7 +165,10 @@ class _SparkBuilder:
         self._types[table] = _type_names(frame.schema)
 
     def _load(self, model: models.Model) -> int:
-        """Fill the table of the build file, in the order of its rows; a mart with the types that are published."""
+        """Fill the table of the build file, in the order of its rows; a mart with the types that are published.
+
+        Raises MusterError where DuckDB cannot read what Spark wrote.
+        """
         columns = ", ".join(f'"{name}"' for name in model.twin.columns)
         if model.layer == "mart":
             known = models.fields()
@@ -180,6 +184,11 @@ class _SparkBuilder:
             row = self._con.execute(
                 f"create or replace table {model.table} as select {columns} from read_parquet(?)", [files]
             ).fetchone()
+        except duckdb.Error as error:
+            raise MusterError(
+                f"The table {model.table} that Spark wrote cannot be loaded ({type(error).__name__}); run again, and "
+                "on the engine duckdb if it stays so."
+            ) from error
         finally:
             self._con.execute("set preserve_insertion_order = false")
         return int(row[0]) if row else 0

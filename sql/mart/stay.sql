@@ -10,9 +10,9 @@ with pieces as (
 alone as (
     select
         s.stay_id,
-        list_value(g.evidence) as evidence
+        [g.evidence] as evidence
     from pieces as s
-    inner join core.segment as g on list_extract(s.segment_keys, 1) = g.segment_key
+    inner join core.segment as g on s.segment_keys[1] = g.segment_key
     where len(s.segment_keys) = 1
 ),
 

@@ -30,7 +30,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
         "--trips",
         str(TRIPS),
         "--workloads",
-        "whole exposure audit questions",
+        "whole exposure audit questions page",
     ]
     command += [
         "--repeats",
@@ -54,7 +54,7 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
 
 
 def test_every_workload_is_measured_and_the_result_is_whole(measured: dict[str, Any]) -> None:
-    assert list(measured["document"]["workloads"]) == ["whole", "exposure", "audit", "questions"]
+    assert list(measured["document"]["workloads"]) == ["whole", "exposure", "audit", "questions", "page"]
     for entry in measured["document"]["workloads"].values():
         assert entry["machine"]["cores"] >= 1
         assert entry["machine"]["versions"]["duckdb"]
