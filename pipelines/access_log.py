@@ -11,9 +11,10 @@ from __future__ import annotations
 import datetime
 import hashlib
 import hmac
+import itertools
 import json
 import os
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -147,17 +148,28 @@ def _head(home: Home) -> Head | None:
     return head
 
 
+def _lines(path: Path) -> Iterator[bytes]:
+    """The lines without their ends, one after the other: the log grows for years and is never held as a whole."""
+    if path.exists():
+        with path.open("rb") as file:
+            for line in file:
+                yield line.rstrip(b"\n")
+
+
 def _counted(path: Path) -> Head:
-    lines = path.read_bytes().splitlines()
-    return Head(len(lines), _digest(lines[-1]) if lines else _FIRST)
+    number, last = 0, b""
+    for line in _lines(path):
+        number, last = number + 1, line
+    return Head(number, _digest(last))
 
 
 def _caught_up(path: Path, head: Head) -> Head | None:
     """The head of a log that is longer than it says; None where the log does not begin as the head knows it."""
-    lines = path.read_bytes().splitlines()
-    if len(lines) <= head.lines or (head.lines and _digest(lines[head.lines - 1]) != head.last_sha256):
-        return None
-    return Head(len(lines), _digest(lines[-1]), head.before_sha256, head.removed_lines)
+    number, last = 0, b""
+    for number, last in enumerate(_lines(path), start=1):
+        if number == head.lines and _digest(last) != head.last_sha256:
+            return None
+    return Head(number, _digest(last), head.before_sha256, head.removed_lines) if number > head.lines else None
 
 
 def _last_line(descriptor: int) -> bytes:
@@ -185,46 +197,52 @@ def verify(home: Home) -> Verdict:
     """Check every link of the log, and its end against the head; the first problem is told."""
     path = log_path(home)
     try:
-        lines = path.read_bytes().splitlines() if path.exists() else []
         head = _head(home)
+        return _verdict(path, head)
     except OSError as error:
         return Verdict(0, f"{path} cannot be read: {error.strerror}.")
     except MusterError as error:
-        return Verdict(len(lines), str(error))
-    problem = _broken_link(path, lines, head.before_sha256 if head else _FIRST)
-    if problem or head is None:
-        note = None if problem or not lines else "there is no access.head, so lines missing at the end would not show"
-        return Verdict(len(lines), problem, note)
-    if len(lines) < head.lines:
-        gone = head.lines - len(lines)
-        what = "1 line was" if gone == 1 else f"{gone:,} lines were"
-        return Verdict(len(lines), f"{path} ends before line {len(lines) + 1}: {what} removed from its end.")
-    if head.lines and _digest(lines[head.lines - 1]) != head.last_sha256:
-        return Verdict(len(lines), f"{path} was changed: line {head.lines} is not the one that was written.")
-    late = len(lines) - head.lines
-    return Verdict(len(lines), note=f"a crash left the last {late} unsealed" if late else None)
+        return Verdict(_counted(path).lines, str(error))
 
 
-def _broken_link(path: Path, lines: list[bytes], previous: str) -> str | None:
-    for number, line in enumerate(lines, start=1):
-        entry = _entry(line)
-        if entry is None:
-            return f"{path} was changed or cut off: line {number} is no entry."
-        if entry.get("previous_sha256") != previous:
-            if number == 1:
-                return f"{path} was changed: line 1 is not its first line, so lines before it were removed or moved."
-            return (
-                f"{path} was changed: line {number} does not follow line {number - 1}, so one of the two was changed, "
-                "removed, added or moved."
-            )
+def _verdict(path: Path, head: Head | None) -> Verdict:
+    number, problem, sealed = 0, None, None
+    previous = head.before_sha256 if head else _FIRST
+    for number, line in enumerate(_lines(path), start=1):
+        problem = problem or _broken_link(path, number, line, previous)
         previous = _digest(line)
-    return None
+        if head and number == head.lines:
+            sealed = previous
+    if problem or head is None:
+        note = None if problem or not number else "there is no access.head, so lines missing at the end would not show"
+        return Verdict(number, problem, note)
+    if number < head.lines:
+        gone = head.lines - number
+        what = "1 line was" if gone == 1 else f"{gone:,} lines were"
+        return Verdict(number, f"{path} ends before line {number + 1}: {what} removed from its end.")
+    if head.lines and sealed != head.last_sha256:
+        return Verdict(number, f"{path} was changed: line {head.lines} is not the one that was written.")
+    late = number - head.lines
+    return Verdict(number, note=f"a crash left the last {late} unsealed" if late else None)
+
+
+def _broken_link(path: Path, number: int, line: bytes, previous: str) -> str | None:
+    entry = _entry(line)
+    if entry is None:
+        return f"{path} was changed or cut off: line {number} is no entry."
+    if entry.get("previous_sha256") == previous:
+        return None
+    if number == 1:
+        return f"{path} was changed: line 1 is not its first line, so lines before it were removed or moved."
+    return (
+        f"{path} was changed: line {number} does not follow line {number - 1}, so one of the two was changed, "
+        "removed, added or moved."
+    )
 
 
 def entries(home: Home, traveller_id: str) -> list[dict[str, Any]]:
     """Every entry that names a traveller, the oldest first."""
-    path = log_path(home)
-    found = [_entry(line) for line in path.read_bytes().splitlines()] if path.exists() else []
+    found = (_entry(line) for line in _lines(log_path(home)))
     return [entry for entry in found if entry is not None and traveller_id in entry.get("traveller_ids", ())]
 
 
@@ -235,32 +253,33 @@ def forget_before(home: Home, moment: datetime.datetime) -> int:
     what is wrong with it.
     """
 
-    def keep(lines: list[bytes]) -> int:
-        for number, line in enumerate(lines):
-            looked_at = datetime.datetime.fromisoformat((_entry(line) or {})["looked_at"]).astimezone(datetime.UTC)
-            if looked_at.replace(tzinfo=None) >= moment:
-                return number
-        return len(lines)
-
-    return _remove_first(home, keep)
-
-
-def _remove_first(home: Home, count: Callable[[list[bytes]], int]) -> int:
     path = log_path(home)
-    if not path.exists():
-        return 0
+    if _is_kept(next(_lines(path), b""), moment):
+        return 0  # on most days; whether the log is whole is then for `verify` to say, which reads all of it
     with journal.locked(path):
         verdict = verify(home)
         if verdict.problem:
             raise MusterError(f"Nothing was removed from the access log, because it is not whole. {verdict.problem}")
-        lines = path.read_bytes().splitlines()
-        gone = count(lines)
+        gone, last_gone = 0, b""
+        for line in _lines(path):
+            if _is_kept(line, moment):
+                break
+            gone, last_gone = gone + 1, line
         if not gone:
             return 0
         old = _head(home) or _counted(path)
-        kept = lines[gone:]
-        last = _digest(lines[-1])
+        kept = b"".join(line + b"\n" for line in itertools.islice(_lines(path), gone, None))
         # The log first: a crash between the two leaves a head that no longer fits, and verify says so.
-        journal.replace(path, b"".join(line + b"\n" for line in kept))
-        _write_head(home, Head(len(kept), last, _digest(lines[gone - 1]), old.removed_lines + gone))
+        last = _counted(path).last_sha256
+        journal.replace(path, kept)
+        _write_head(home, Head(kept.count(b"\n"), last, _digest(last_gone), old.removed_lines + gone))
     return gone
+
+
+def _is_kept(line: bytes, moment: datetime.datetime) -> bool:
+    """Whether a line was written at an instant (naive UTC) or later; False for what is no entry."""
+    try:
+        looked_at = datetime.datetime.fromisoformat((_entry(line) or {})["looked_at"])
+    except (KeyError, TypeError, ValueError):
+        return False
+    return looked_at.astimezone(datetime.UTC).replace(tzinfo=None) >= moment
