@@ -191,7 +191,8 @@ def page(home: str, count: int, seed: int) -> dict[str, Any]:
         for keys in ((), ("risk_level",), ("country",)):
             weekly.figures(shown, week, keys)
 
-    instants = list({_instant(chance, shown.as_of) for _ in range(count)})
+    # Those that are checked are asked before, and the page keeps its answers: they are not timed.
+    instants = list({_instant(chance, shown.as_of) for _ in range(count + CHECKED)})
     weeks = weekly.weeks(shown)
     chance.shuffle(weeks)
     with open_role(Home(home), "analyst") as con:

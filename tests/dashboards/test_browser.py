@@ -56,7 +56,8 @@ def test_every_page_fits_both_screens_and_asks_nobody_else(
     requests: list[str] = []
     page = browser.open_page(chromium, f"{address}/{path}", "1280", requests)
     page.wait_for_selector(f"h1:has-text('{title}')")
-    assert page.locator(".m-table").count() >= tables
+    if tables:
+        page.locator(".m-table").nth(tables - 1).wait_for(state="attached")
     assert page.locator("[data-testid=stException]").count() == 0
     for across, down in browser.WIDTHS.values():
         page.set_viewport_size({"width": across, "height": down})
