@@ -254,7 +254,7 @@ def forget_before(home: Home, moment: datetime.datetime) -> int:
     """
 
     path = log_path(home)
-    if _is_kept(next(_lines(path), b""), moment):
+    if not path.exists() or _is_kept(next(_lines(path), b""), moment):
         return 0  # on most days; whether the log is whole is then for `verify` to say, which reads all of it
     with journal.locked(path):
         verdict = verify(home)

@@ -141,7 +141,8 @@ _STAYS = """
         r.rating_status, r.evacuation_status,
         s.since_at, s.until_at
     from asked_stay as s
-    {join} join rated as r using (stay_id)
+    left join rated as r using (stay_id)
+    where {whom}
 """
 _COLUMNS = """
     stay_id, traveller_id, trip_id, place_id, place_name, country_code, latitude, longitude, starts_at, ends_at,
@@ -160,7 +161,8 @@ def _stays(is_away: bool, is_near: bool = False) -> str:
         columns=_COLUMNS,
         further=_NEAR if is_near else "",
         of_asked="semi join asked_stay using (stay_id)" if is_near else "",
-        join="inner" if is_away else "left",  # every stay but one at home has exposure
+        # A stay away without exposure would be a fault, and is still listed, at an unknown level.
+        whom="not s.is_home or r.stay_id is not null" if is_away else "true",
     )
 
 

@@ -134,3 +134,9 @@ def test_a_log_that_was_changed_is_not_trimmed(home: Home) -> None:
     change(home, edited(4))
     with pytest.raises(MusterError, match="Nothing was removed"):
         access_log.forget_before(home, datetime.datetime(2100, 1, 1))
+
+
+def test_where_there_is_no_log_none_is_made_and_nothing_removed(tmp_path: Path) -> None:
+    nothing = Home(tmp_path / "new")
+    assert access_log.forget_before(nothing, datetime.datetime(2100, 1, 1)) == 0
+    assert not log_path(nothing).exists()

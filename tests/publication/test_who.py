@@ -136,3 +136,10 @@ def test_a_stay_without_an_end_is_overdue_after_its_time_also_where_that_is_yet_
         answer = who(published, "analyst", Question(at=instant(day)))
         told[day] = dict(zip(ids(answer), column(answer, "presence"), strict=True))["t_cat"]
     assert told == {"2026-12-19": "likely", "2026-12-20": "overdue"}
+
+
+def test_a_stay_away_that_has_no_exposure_is_still_listed_at_an_unknown_level(published: Home) -> None:
+    with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
+        con.execute("delete from mart.exposure where stay_id = 's6'")
+    answer = who(published, "analyst", Question(at=instant("2026-12-22"), min_level=4))
+    assert "t_fay" in ids(answer)
