@@ -57,6 +57,16 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Home:
     return home
 
 
+@pytest.fixture(scope="module")
+def told(home: Home) -> list[str]:
+    """What the first run with ages said, after which the home keeps nothing older; later tests may run alone."""
+    with home.settings_file.open("a") as file:
+        file.write("retention: {trips_days: 400, people_days: 365, decisions_days: 365, reports_days: 200}\n")
+    said: list[str] = []
+    run_plain(home, progress=said.append)
+    return said
+
+
 def rows(home: Home, sql: str) -> list[tuple[object, ...]]:
     with duckdb.connect(str(home.published / "current" / "steward.duckdb"), read_only=True) as con:
         return con.execute(sql).fetchall()
@@ -72,11 +82,7 @@ def test_without_the_setting_everything_is_kept(home: Home) -> None:
     assert not (home.erasures / "pending.json").exists()
 
 
-def test_a_planted_old_record_is_gone_after_the_next_run(home: Home) -> None:
-    with home.settings_file.open("a") as file:
-        file.write("retention: {trips_days: 400, people_days: 365, decisions_days: 365, reports_days: 200}\n")
-    told: list[str] = []
-    run_plain(home, progress=told.append)
+def test_a_planted_old_record_is_gone_after_the_next_run(home: Home, told: list[str]) -> None:
     assert any("Retention: 5 records" in line for line in told), told
     gone = {old_trip().lower(), f"l{OLD.number:05d}", f"ex{OLD.number:05d}", f"m{OLD.number:05d}", *LEFT.marks()}
     for path in home.root.rglob("*"):
@@ -94,6 +100,7 @@ def test_a_planted_old_record_is_gone_after_the_next_run(home: Home) -> None:
     assert len([path for path in home.published.iterdir() if not path.is_symlink()]) == 1
 
 
+@pytest.mark.usefixtures("told")
 def test_the_same_old_records_delivered_again_are_gone_again(home: Home) -> None:
     day = TODAY - timedelta(days=430)
     write(home.inbox / "registrations" / "export.csv", [registration(OLD, day), registration(RECENT, TODAY)])
@@ -102,6 +109,7 @@ def test_the_same_old_records_delivered_again_are_gone_again(home: Home) -> None
     assert old_trip() not in (home.inbox / "registrations" / "export.csv").read_text()
 
 
+@pytest.mark.usefixtures("told")
 def test_a_receipt_says_until_when(home: Home) -> None:
     done = muster(home, "privacy", "receipt", "--person", RECENT.person_id, "--format", "json")
     assert done.returncode == 0, done.stderr
@@ -125,6 +133,7 @@ def test_a_wrong_setting_is_refused_with_its_name(tmp_path: Path, text: str) -> 
         load_settings(home)
 
 
+@pytest.mark.usefixtures("told")
 def test_ages_count_from_the_day_of_the_run_not_from_as_of(home: Home) -> None:
     run_plain(home, as_of=datetime.datetime(2040, 1, 1, tzinfo=datetime.UTC))
     assert rows(home, "select count(*) from trip") == [(3,)]
