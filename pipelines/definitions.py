@@ -7,7 +7,7 @@ a step costs Dagster more than a table costs DuckDB. Events hold table names, co
 
 # No `from __future__ import annotations` here: Dagster reads the annotations of steps as objects.
 import hashlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from datetime import UTC, date, datetime
 from typing import Any
 
@@ -16,7 +16,7 @@ import duckdb
 import sqlalchemy
 from dagster._core.errors import DagsterExecutionInterruptedError
 
-from pipelines import engines, validation
+from pipelines import engines, kept, landing, validation
 from pipelines import instance as dagster_instance
 from pipelines import models as sql_models
 from pipelines import run as pipeline
@@ -142,7 +142,32 @@ def _made(run: pipeline.Run, keys: Iterable[dg.AssetKey]) -> Iterator[dg.Materia
         yield dg.MaterializeResult(asset_key=key, metadata=metadata)
 
 
-def _table_checks(contracts: dict[str, Any], models: list[Model]) -> dg.AssetChecksDefinition:
+def _made_beside(
+    run: pipeline.Run, selected: Collection[dg.AssetKey], checks: Iterable[dg.AssetCheckSpec]
+) -> Iterator[dg.AssetMaterialization | dg.AssetCheckEvaluation]:
+    """What a run of a few assets made besides, the tables that were not as they were, and what their checks found."""
+    made = set()
+    for timing in run.timings:
+        key = dg.AssetKey([timing.step, timing.part])
+        if timing.is_made and key not in selected:
+            made.add(key)
+            metadata = {"dagster/row_count": timing.rows, "seconds": round(timing.seconds, 3)}
+            yield dg.AssetMaterialization(key, metadata=metadata)
+    for spec in checks:
+        found = _findings_of(run, spec.asset_key)
+        if spec.asset_key in made or found:
+            result = _check_result(spec, found)
+            yield dg.AssetCheckEvaluation(
+                asset_key=spec.asset_key,
+                check_name=spec.name,
+                passed=result.passed,
+                severity=result.severity,
+                description=result.description,
+                metadata=dict(result.metadata),
+            )
+
+
+def _check_specs(contracts: dict[str, Any], models: list[Model]) -> list[dg.AssetCheckSpec]:
     """One check for each feed's table and each mart: all its expectations, and the invariants filed under it.
 
     Tables between those are checked as well; what does not hold there is a finding, and closes the gate.
@@ -151,22 +176,26 @@ def _table_checks(contracts: dict[str, Any], models: list[Model]) -> dg.AssetChe
     tables |= {check.table for check in validation.sql_checks()}
     made = {model.table for model in models if model.layer == "mart"}
     made |= {f"land.{contract.table}" for contract in contracts.values()}
-    specs = [
+    return [
         dg.AssetCheckSpec("expectations", asset=_key(table), description="Every declared expectation of the table.")
         for table in sorted(tables & made)
     ]
 
+
+def _table_checks(specs: list[dg.AssetCheckSpec]) -> dg.AssetChecksDefinition:
     @dg.multi_asset_check(name="checks", specs=specs, required_resource_keys={"muster"})
     def checks(context: dg.AssetCheckExecutionContext) -> Iterator[dg.AssetCheckResult]:
         run: pipeline.Run = context.resources.muster
         run.reach("validate")
-        findings = run.findings()
         for spec in specs:
-            table = ".".join(spec.asset_key.path)
-            mine = [finding for finding in findings if finding.table_name.partition(" ")[0] == table]
-            yield _check_result(spec, mine)
+            yield _check_result(spec, _findings_of(run, spec.asset_key))
 
     return checks
+
+
+def _findings_of(run: pipeline.Run, key: dg.AssetKey) -> list[validation.Finding]:
+    table = ".".join(key.path)
+    return [finding for finding in run.findings() if finding.table_name.partition(" ")[0] == table]
 
 
 def _check_result(spec: dg.AssetCheckSpec, findings: list[validation.Finding]) -> dg.AssetCheckResult:
@@ -181,7 +210,9 @@ def _check_result(spec: dg.AssetCheckSpec, findings: list[validation.Finding]) -
     )
 
 
-def _validation(models: list[Model], known: dict[str, sql_models.ColumnField]) -> dg.AssetsDefinition:
+def _validation(
+    models: list[Model], known: dict[str, sql_models.ColumnField], checks: list[dg.AssetCheckSpec]
+) -> dg.AssetsDefinition:
     """What the checks found, and the gate: a failing blocking check stops publication."""
     late = _late(models)
     inputs = [_key(model.table) for model in models if model not in late]
@@ -198,6 +229,8 @@ def _validation(models: list[Model], known: dict[str, sql_models.ColumnField]) -
     def validate(context: dg.AssetExecutionContext) -> Iterator[Any]:
         run: pipeline.Run = context.resources.muster
         run.reach("validate")
+        if context.run.asset_selection:
+            yield from _made_beside(run, context.run.asset_selection, checks)
         yield from _made(run, [FINDING, *(_key(model.table) for model in late)])
         blocking = [finding for finding in run.findings() if finding.severity == "blocking"]
         yield _check_result(gate, blocking)
@@ -307,14 +340,14 @@ def build_definitions(
     }
     for table, source in sql_models.MADE_AFTER.items():
         _insert_after(by_layer["core"], _key(source), dg.AssetSpec(_key(table), deps=[_key(source)], group_name="core"))
+    checks = _check_specs(contracts, models)
     assets: list[Any] = [
         _step("land", _land_specs(contracts, known), "Inbox to typed tables; every record accounted for."),
         _step("reference", _reference_specs(models), "Places, time zones, rating scales, the instant asked about."),
         *(_step(layer, specs, f"The SQL of sql/{layer}.") for layer, specs in by_layer.items() if specs),
-        _validation(models, known),
+        _validation(models, known, checks),
         _publish(models),
     ]
-    checks = _table_checks(contracts, models)
     report = _week_report(home, settings)
     report_job = dg.define_asset_job(
         "week_report",
@@ -330,7 +363,7 @@ def build_definitions(
     )
     return dg.Definitions(
         assets=[*assets, report],
-        asset_checks=[checks],
+        asset_checks=[_table_checks(checks)],
         jobs=[job, report_job],
         schedules=[
             _schedule(job, settings),
@@ -377,6 +410,9 @@ def execute(
 ) -> pipeline.RunResult:
     """Run the job ``muster_run`` in this process and record it in the home's instance.
 
+    Where nothing seems to have come in since the last run (F5), the job is asked for what it found and published alone:
+    an event an asset costs more than to see that its table is as it was. Whatever was made anew is recorded still.
+
     Raises the run's own MusterError, and BlockingCheckFailed where the gate was closed; Dagster's log stays silent.
     """
     dagster_instance.prepare(home.require().prepare())
@@ -388,6 +424,7 @@ def execute(
     instants = {"as_of": as_of, "known_at": known_at}
     config = {name: moment.isoformat() for name, moment in instants.items() if moment is not None}
     config |= {"engine": engine, "master": master or ""}
+    seems_quiet = kept.kept_path(home).exists() and landing.is_inbox_known(home)
     with dagster_instance.engines_kept(), dg.DagsterInstance.get() as instance:
         dagster_instance.close_dead_runs(instance)
         try:
@@ -395,6 +432,7 @@ def execute(
                 run_config={"resources": {"muster": {"config": config}}, "loggers": _SILENT},
                 instance=instance,
                 tags={dagster_instance.PROCESS_TAG: dagster_instance.this_process()},
+                asset_selection=_outcome() if seems_quiet else None,
                 raise_on_error=True,
             )
         except (Exception, DagsterExecutionInterruptedError) as error:
@@ -403,6 +441,11 @@ def execute(
         finally:
             _forget_old_runs(instance)
     return runs[0].result()
+
+
+def _outcome() -> list[dg.AssetKey]:
+    """What tells of every run: what its checks found, and its publication."""
+    return [FINDING, *(_key(model.table) for model in _late(sql_models.discover())), PUBLICATION]
 
 
 def _raise_own(error: BaseException, runs: list[pipeline.Run]) -> None:

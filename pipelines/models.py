@@ -113,6 +113,15 @@ def _shown(path: Path) -> str:
 
 def fields(root: Path = SQL) -> dict[str, ColumnField]:
     """Every column of ``sql/fields.yml`` by name; raises MusterError that names a wrong entry."""
+    return dict(_own_fields() if root == SQL else _read_fields(root))
+
+
+@functools.cache
+def _own_fields() -> dict[str, ColumnField]:
+    return _read_fields(SQL)
+
+
+def _read_fields(root: Path) -> dict[str, ColumnField]:
     path = root / "fields.yml"
     if not path.exists():
         return {}
@@ -195,7 +204,17 @@ def discover(root: Path = SQL, *, twins_required: bool = True) -> list[Model]:
     The order depends on nothing but names and dependencies. Raises MusterError in one sentence for a missing or
     broken twin, a text that is not one plain SELECT, a table that nothing makes, a read from a later layer, a
     cycle, and two files that would make the same table. ``twins_required=False`` serves models still being written.
+    The project's own models are read once in a process.
     """
+    return list(_own_models()) if root == SQL and twins_required else _read_models(root, twins_required)
+
+
+@functools.cache
+def _own_models() -> list[Model]:
+    return _read_models(SQL, twins_required=True)
+
+
+def _read_models(root: Path, twins_required: bool) -> list[Model]:
     paths = [path for layer in LAYERS for path in sorted((root / layer).glob("**/*.sql"))]
     texts = {path: path.read_text(encoding="utf-8").strip().rstrip(";") for path in paths}
     reads = _find_reads(texts, cached=root == SQL)

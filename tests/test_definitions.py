@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import os
+import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import dagster as dg
@@ -125,6 +127,44 @@ def test_a_failing_step_raises_its_own_sentence(
     assert not (home.published / "current").exists()
     (failed,) = run_history.last_runs(home, 5)
     assert failed.problem == "The inbox is on fire; put it out and run again."
+
+
+def _recorded(home: Home) -> Sequence[dg.EventLogEntry]:
+    with dg.DagsterInstance.get() as recorded:
+        return recorded.all_logs(recorded.get_run_records(limit=1)[0].dagster_run.run_id)
+
+
+def test_a_run_with_nothing_new_records_only_what_it_made(home: Home) -> None:
+    def made() -> tuple[set[str], set[str]]:
+        events = [entry.dagster_event for entry in _recorded(home) if entry.dagster_event]
+        materialised = {
+            event.asset_key.to_user_string() for event in events if event.is_step_materialization and event.asset_key
+        }
+        checked = {
+            event.asset_check_evaluation_data.asset_key.to_user_string()
+            for event in events
+            if event.event_type == dg.DagsterEventType.ASSET_CHECK_EVALUATION
+        }
+        return materialised, checked
+
+    run.run_pipeline(home)
+    everything, checked = made()
+    settled = time.time_ns() - 10_000_000_000  # a file that was changed just now is looked at again
+    os.utime(home.inbox / "people" / "people.csv", ns=(settled, settled))
+    run.run_pipeline(home)
+    assert made()[0] == everything, "a file that may have changed is asked about in full"
+
+    result = run.run_pipeline(home)
+    only, checked_again = made()
+    assert "core/finding" in only and "published/generation" in only
+    rebuilt = {f"{each.step}/{each.part}" for each in result.timings if each.is_made}
+    assert rebuilt and rebuilt <= only and len(only) < len(everything) / 2
+    assert checked_again < checked
+    assert {f"{each.step}/{each.part}" for each in result.timings if each.is_made and each.step == "mart"} & checked
+
+    (home.inbox / "people" / "more.csv").write_text(PEOPLE.replace("p1", "p2").replace("z.quux", "y.quux"))
+    run.run_pipeline(home)
+    assert made()[0] == everything
 
 
 def test_run_configuration_chooses_the_instants_and_nothing_else(home: Home) -> None:

@@ -3,7 +3,16 @@
 from pipelines.landing.load import load
 from pipelines.landing.report import FeedReport, FileReport, feeds_report, files_report
 from pipelines.landing.stage import Account, stage_files
-from pipelines.landing.store import LandedFile, clean_store, inbox_notices, land_inbox, ledger, newest_landing, release
+from pipelines.landing.store import (
+    LandedFile,
+    clean_store,
+    inbox_notices,
+    is_inbox_known,
+    land_inbox,
+    ledger,
+    newest_landing,
+    release,
+)
 from pipelines.landing.verify import verify_store
 
 __all__ = [
@@ -15,6 +24,7 @@ __all__ = [
     "feeds_report",
     "files_report",
     "inbox_notices",
+    "is_inbox_known",
     "land_inbox",
     "ledger",
     "load",

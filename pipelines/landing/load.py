@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import duckdb
 import pyarrow as pa
@@ -365,27 +365,28 @@ def _write_feeds(con: duckdb.DuckDBPyConnection, contracts: dict[str, Contract])
 
 def _write_files(con: duckdb.DuckDBPyConnection, states: list[FileState]) -> None:
     con.execute(FILE_DDL)
-    columns = {
-        "file_number": [state.file_number for state in states],
-        "feed": [state.landed.feed for state in states],
-        "table_name": [state.contract.table if state.contract else None for state in states],
-        "file_sha256": [state.landed.sha256 for state in states],
-        "file_name": [state.landed.file_name for state in states],
-        "received_at": [state.received_at for state in states],
-        "landed_at": [datetime.fromisoformat(state.landed.landed_at) for state in states],
-        "byte_count": [state.landed.byte_count for state in states],
-        "part": pa.array([state.part for state in states], pa.string()),
-        "status": [state.status for state in states],
-        "records": [state.account.records for state in states],
-        "loaded": [state.account.loaded for state in states],
-        "rejected": [state.account.rejected for state in states],
-        "blank": [state.account.blank for state in states],
-        "message": pa.array([state.message for state in states], pa.string()),
+    columns: dict[str, tuple[str, list[Any]]] = {
+        "file_number": ("integer", [state.file_number for state in states]),
+        "feed": ("varchar", [state.landed.feed for state in states]),
+        "table_name": ("varchar", [state.contract.table if state.contract else None for state in states]),
+        "file_sha256": ("varchar", [state.landed.sha256 for state in states]),
+        "file_name": ("varchar", [state.landed.file_name for state in states]),
+        "received_at": ("timestamp", [state.received_at for state in states]),
+        "landed_at": ("timestamp", [datetime.fromisoformat(state.landed.landed_at) for state in states]),
+        "byte_count": ("bigint", [state.landed.byte_count for state in states]),
+        "part": ("varchar", [state.part for state in states]),
+        "status": ("varchar", [state.status for state in states]),
+        "records": ("bigint", [state.account.records for state in states]),
+        "loaded": ("bigint", [state.account.loaded for state in states]),
+        "rejected": ("bigint", [state.account.rejected for state in states]),
+        "blank": ("bigint", [state.account.blank for state in states]),
+        "message": ("varchar", [state.message for state in states]),
     }
-    if states:
-        con.register("file_rows", pa.table(columns))
-        con.execute("insert into land.file by name select * from file_rows")
-        con.unregister("file_rows")
+    # As parameters: an Arrow table that is registered makes DuckDB import pandas.
+    values = ", ".join(f"unnest(${column}::{kind}[]) as {column}" for column, (kind, _) in columns.items())
+    con.execute(
+        f"insert into land.file by name select {values}", {column: rows for column, (_, rows) in columns.items()}
+    )
 
 
 def _write_rejected(con: duckdb.DuckDBPyConnection, states: list[FileState]) -> None:

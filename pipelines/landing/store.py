@@ -233,6 +233,19 @@ def read_cache(path: Path) -> dict[str, list[Any]]:
     return cache if isinstance(cache, dict) else {}
 
 
+def is_inbox_known(home: Home) -> bool:
+    """Whether every file of the inbox was landed before, as far as its size and time of change tell."""
+    cache = read_cache(home.landing / INBOX_CACHE)
+    try:
+        return all(_is_known(path.lstat(), cache.get(f"{feed}/{path.name}")) for feed, path in _inbox_files(home, []))
+    except OSError:
+        return False
+
+
+def _is_known(status: os.stat_result, known: list[Any] | None) -> bool:
+    return known is not None and known[:3] == [status.st_size, status.st_mtime_ns, status.st_ino]
+
+
 def land_inbox(home: Home, contracts: dict[str, Contract], progress: Progress | None = None) -> list[LandedFile]:
     """Land every file of the inbox that is not landed yet; returns the ledger entry of each file of the inbox.
 
@@ -275,7 +288,7 @@ def _land_cached(
     try:
         status = path.lstat()
         known = cache.get(name)
-        if known and known[:3] == [status.st_size, status.st_mtime_ns, status.st_ino]:
+        if known and _is_known(status, known):
             sidecar = home.landing / feed / f"{known[3]}.json"
             if sidecar.exists() and sidecar.with_suffix("").exists():
                 fresh[name] = known
