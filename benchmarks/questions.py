@@ -20,7 +20,7 @@ import duckdb
 from benchmarks.answers import require
 from pipelines.published import open_role, publication_row
 from pipelines.settings import SQL, Home
-from pipelines.who import Near, Question, presence_at, who
+from pipelines.who import Near, Question, ask, presence_at, who
 
 RADIUS_KM = 50.0
 WINDOW = timedelta(days=3)
@@ -62,8 +62,14 @@ def questions(home: str, count: int, seed: int) -> dict[str, Any]:
     saved = {name: (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8") for name in _WEEK_QUERIES}
     found = {
         "who at an instant": _percentiles(lambda moment: who(office, "analyst", Question(at=moment)), instants),
+        "who at an instant, the file open": _percentiles(
+            lambda moment: ask(con, office, "analyst", Question(at=moment)), instants
+        ),
         "who at an instant, the query alone": _percentiles(presences, instants),
         "who within 50 km in 3 days": _percentiles(near, points),
+        "who within 50 km in 3 days, the file open": _percentiles(
+            lambda point: ask(con, office, "analyst", _near(*point)), points
+        ),
         "a week's exposure": _percentiles(
             lambda week: con.execute("from mart.exposure_by_week where week_start_date = ?", [week]).fetchall(), weeks
         ),

@@ -80,6 +80,13 @@ def open_role(home: Home, role: str) -> duckdb.DuckDBPyConnection:
     return con
 
 
+def opened_generation(con: duckdb.DuckDBPyConnection) -> str:
+    """The name of the generation, number and run, that :func:`open_role` has opened; it may be no longer current."""
+    row = con.execute("select path from duckdb_databases() where database_name = 'published'").fetchone()
+    assert row is not None  # noqa: S101 - open_role attached it under this name
+    return Path(row[0]).resolve().parent.name
+
+
 def publication_row(con: duckdb.DuckDBPyConnection) -> PublicationRow:
     """The publication's own row, read from an open role file."""
     names = ", ".join(field.name for field in dataclasses.fields(PublicationRow))

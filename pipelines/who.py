@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import access_log
 from pipelines.errors import UsageError
-from pipelines.published import NAME_ROLES, PublicationRow, current, open_role, publication_row
+from pipelines.published import NAME_ROLES, PublicationRow, open_role, opened_generation, publication_row
 from pipelines.settings import Home, load_settings
 from pipelines.tables import instant_text
 
@@ -218,19 +218,28 @@ def who(home: Home, role: str, question: Question) -> Answer:
     question.check()
     con = open_role(home, role)
     try:
-        publication = publication_row(con)
-        _select(con, home, publication, question)
-        with_names = role in NAME_ROLES
-        columns, rows = _rows(con, with_names)
-        notes = _notes(con, publication, question)
+        return ask(con, home, role, question)
     finally:
         con.close()
+
+
+def ask(con: duckdb.DuckDBPyConnection, home: Home, role: str, question: Question) -> Answer:
+    """Answer a question as :func:`who` does, from a file that :func:`pipelines.published.open_role` has opened.
+
+    For many questions in one process: opening the file costs more than most answers.
+    """
+    question.check()
+    publication = publication_row(con)
+    _select(con, home, publication, question)
+    with_names = role in NAME_ROLES
+    columns, rows = _rows(con, with_names)
+    notes = _notes(con, publication, question)
     if question.at is None and question.from_at is None:
         notes += _age_notes(publication)
     if with_names:
         place = columns.index("traveller_id")
         parameters = {key: str(value) for key, value in dataclasses.asdict(question).items() if value}
-        access_log.record_look(home, "who", role, current(home).name, parameters, (row[place] for row in rows))
+        access_log.record_look(home, "who", role, opened_generation(con), parameters, (row[place] for row in rows))
     return Answer(columns, rows, notes, _title(publication, question))
 
 
@@ -306,26 +315,34 @@ def _rows(con: duckdb.DuckDBPyConnection, with_names: bool) -> tuple[list[str], 
 def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question: Question) -> list[str]:
     counts = con.execute(
         """
-        with matching as (
-            select *
+        with judged as (
+            select
+                *,
+                passes_level and coalesce(passes_country, false) and coalesce(passes_distance, false) as passes,
+                passes and not is_left_out as is_shown,
             from asked
-            where passes_level and coalesce(passes_country, false) and coalesce(passes_distance, false)
         ),
 
-        shown as (select * from matching where not is_left_out)
+        by_traveller as (
+            select
+                bool_or(is_shown) as is_shown,
+                bool_or(is_shown and risk_level is null and not is_home) as is_unknown,
+                bool_or(is_shown and rating_status = 'place_unknown') as is_unplaced,
+                bool_or(is_shown and presence = 'overdue') as is_overdue,
+                bool_or(is_shown and presence = 'possible') as is_possible,
+                bool_or(passes and is_left_out and presence = 'transit') as is_transit,
+                bool_or(passes and is_left_out and presence = 'en_route') as is_en_route,
+                bool_or(not is_left_out and (passes_country is null or passes_distance is null)) as is_unjudged,
+                bool_or(not is_left_out and precision in ('country', 'region')) as is_coarse,
+            from judged
+            group by traveller_id
+        )
 
         select
-            (select count(distinct traveller_id) from shown),
-            (select count(distinct traveller_id) from shown where risk_level is null and not is_home),
-            (select count(distinct traveller_id) from shown where rating_status = 'place_unknown'),
-            (select count(distinct traveller_id) from shown where presence = 'overdue'),
-            (select count(distinct traveller_id) from shown where presence = 'possible'),
-            (select count(distinct traveller_id) from matching where is_left_out and presence = 'transit'),
-            (select count(distinct traveller_id) from matching where is_left_out and presence = 'en_route'),
-            (select count(distinct traveller_id) from asked where not is_left_out
-                and (passes_country is null or passes_distance is null)),
-            (select count(distinct traveller_id) from asked where not is_left_out
-                and precision in ('country', 'region'))
+            count_if(is_shown), count_if(is_unknown), count_if(is_unplaced), count_if(is_overdue),
+            count_if(is_possible), count_if(is_transit), count_if(is_en_route), count_if(is_unjudged),
+            count_if(is_coarse),
+        from by_traveller
         """
     ).fetchone()
     people, unknown, unplaced, overdue, possible, transit, en_route, unjudged, coarse = counts or (0,) * 9
