@@ -1,51 +1,22 @@
 -- Grain: day of an observed trip x country, with the registration that covers it best, if any.
 -- Rules: A1 (within 3 days of a registered interval in the same country; then same city).
--- Days are compared by traveller and country, so that the join grows with the days and not with their square. Where
--- several places are possible on one day (is_vague), the day is covered if one of them is. A day is personal where all
--- that shows it are bookings and reports that meet a personal registration or a report marked as personal: what else
--- the traveller did in the same weeks is still asked about.
+-- Stays meet registrations as intervals, and only the days that both have are told one by one. Where several places are
+-- possible on one day (is_vague), the day is covered if one of them is. A day is personal where all that shows it are
+-- bookings and reports that meet a personal registration or a report marked as personal: what else the traveller did in
+-- the same weeks is still asked about. An observed trip is cancelled as a whole or not at all.
 with stays as (
     select
-        s.*,
-        p.area_id
+        s.observed_key,
+        s.traveller_key,
+        s.trip_key,
+        coalesce(s.country_code, '') as country_code,
+        p.area_id,
+        s.is_cancelled,
+        s.is_vague,
+        s.starts_date,
+        s.ends_date
     from core.observed_stay as s
     inner join core.place as p on s.place_key = p.place_key
-),
-
-expanded as (
-    select
-        observed_key,
-        traveller_key,
-        trip_key,
-        coalesce(country_code, '') as country_code,
-        area_id,
-        is_cancelled,
-        is_vague,
-        ends_date,
-        cast(unnest(generate_series(starts_date, ends_date, interval 1 day)) as date) as day_date
-    from stays
-),
-
-days as (
-    select
-        observed_key,
-        traveller_key,
-        country_code,
-        day_date,
-        bool_and(is_vague) as is_vague,
-        bool_or(day_date < ends_date) as is_night,
-        bool_and(is_cancelled) as is_cancelled
-    from expanded
-    group by observed_key, traveller_key, country_code, day_date
-),
-
-areas as (
-    select distinct
-        observed_key,
-        country_code,
-        day_date,
-        area_id
-    from expanded
 ),
 
 registered as (
@@ -73,29 +44,33 @@ registered as (
 
 touching as (
     select
-        d.observed_key,
-        d.country_code,
-        d.day_date,
+        s.observed_key,
+        s.country_code,
+        s.starts_date,
+        s.ends_date,
         r.trip_key,
-        r.area_id,
-        greatest(r.starts_date - d.day_date, d.day_date - r.ends_date, 0) as days_off
-    from days as d
+        r.starts_date as registered_starts_date,
+        r.ends_date as registered_ends_date,
+        r.is_open,
+        coalesce(s.area_id = r.area_id, false) as is_same_area,
+        s.starts_date <= r.ends_date and s.ends_date >= r.starts_date as is_met
+    from stays as s
     inner join registered as r
         on
-            d.traveller_key = r.traveller_key and d.country_code = r.country_code
-            and d.day_date >= r.starts_date - 3
-            and d.day_date <= r.ends_date + case when r.is_open then 366 else 3 end
-    where not d.is_cancelled
+            s.traveller_key = r.traveller_key and s.country_code = r.country_code
+            and s.ends_date >= r.starts_date - 3
+            and s.starts_date <= r.ends_date + case when r.is_open then 366 else 3 end
+    where not s.is_cancelled
 ),
 
 -- The three days are for trips that moved. A registration whose own days are those of one trip does not also cover the
 -- edge of another. One that says no end covers the rest of the trips that it meets, and no other.
 meeting as (
     select distinct
-        t.trip_key,
-        t.observed_key
-    from touching as t
-    where t.days_off = 0
+        trip_key,
+        observed_key
+    from touching
+    where is_met
 ),
 
 taken as (
@@ -103,45 +78,84 @@ taken as (
     from meeting
 ),
 
-covering as (
+shared as (
     select
         t.observed_key,
         t.country_code,
-        t.day_date,
         t.trip_key,
-        bool_or(a.area_id is not null) as is_same_area,
-        min(t.days_off) as days_off
+        t.is_same_area,
+        t.registered_starts_date,
+        t.registered_ends_date,
+        cast(
+            unnest(
+                generate_series(
+                    greatest(t.starts_date, t.registered_starts_date - 3),
+                    least(
+                        t.ends_date,
+                        t.registered_ends_date + case when t.is_open and m.trip_key is not null then 366 else 3 end
+                    ),
+                    interval 1 day
+                )
+            ) as date
+        ) as day_date
     from touching as t
     left join taken as k on t.trip_key = k.trip_key
     left join meeting as m on t.trip_key = m.trip_key and t.observed_key = m.observed_key
-    left join areas as a
-        on
-            t.observed_key = a.observed_key and t.country_code = a.country_code and t.day_date = a.day_date
-            and t.area_id = a.area_id
-    where m.trip_key is not null or (k.trip_key is null and t.days_off <= 3)
-    group by t.observed_key, t.country_code, t.day_date, t.trip_key
+    where m.trip_key is not null or k.trip_key is null
 ),
 
-best as (
+covering as (
     select
         observed_key,
         country_code,
         day_date,
         trip_key,
-        is_same_area,
-        row_number() over (
-            partition by observed_key, country_code, day_date
-            order by days_off asc, is_same_area desc, trip_key desc
-        ) as choice
+        bool_or(is_same_area) as is_same_area,
+        min(greatest(registered_starts_date - day_date, day_date - registered_ends_date, 0)) as days_off
+    from shared
+    group by observed_key, country_code, day_date, trip_key
+),
+
+-- The least choice is the best registration: fewest days off, then the same city, then the newest trip. It is one
+-- whole number of these three, so that no day has to be sorted.
+facts as (
+    select
+        observed_key,
+        country_code,
+        cast(unnest(generate_series(starts_date, ends_date, interval 1 day)) as date) as day_date,
+        is_vague,
+        ends_date,
+        cast(null as bigint) as choice
+    from stays
+    union all
+    select
+        observed_key,
+        country_code,
+        day_date,
+        cast(null as boolean) as is_vague,
+        cast(null as date) as ends_date,
+        (cast(days_off as bigint) * 2 + case when is_same_area then 0 else 1 end) * 4294967296 + 4294967295 - trip_key
+            as choice
     from covering
 ),
 
-registrations as (
+days as (
     select
-        trip_key,
-        purpose = 'personal' as is_personal
+        observed_key,
+        country_code,
+        day_date,
+        bool_and(is_vague) as is_vague,
+        max(ends_date) > day_date as is_night,
+        4294967295 - min(choice) % 4294967296 as registration_key,
+        coalesce(min(choice) // 4294967296 % 2 = 0, false) as is_same_area
+    from facts
+    group by observed_key, country_code, day_date
+),
+
+registrations as (
+    select trip_key
     from core.trip
-    where source = 'registration'
+    where source = 'registration' and purpose = 'personal'
 ),
 
 personal_reports as (
@@ -153,25 +167,38 @@ personal_reports as (
     having bool_and(coalesce(e.is_personal, false))
 ),
 
+personal_stays as (
+    select s.*
+    from stays as s
+    semi join personal_reports as p on s.trip_key = p.trip_key
+),
+
 personal_days as (
     select
-        e.observed_key,
-        e.day_date
-    from expanded as e
-    inner join personal_reports as p on e.trip_key = p.trip_key
+        observed_key,
+        cast(unnest(generate_series(starts_date, ends_date, interval 1 day)) as date) as day_date
+    from personal_stays
     union
     select
-        b.observed_key,
-        b.day_date
-    from best as b
-    inner join registrations as r on b.trip_key = r.trip_key
-    where b.choice = 1 and r.is_personal
+        d.observed_key,
+        d.day_date
+    from days as d
+    inner join registrations as r on d.registration_key = r.trip_key
+),
+
+suspected_stays as (
+    select s.*
+    from stays as s
+    semi join personal_days as p on s.observed_key = p.observed_key
 ),
 
 suspected as (
-    select e.*
-    from expanded as e
-    semi join personal_days as p on e.observed_key = p.observed_key
+    select
+        observed_key,
+        trip_key,
+        country_code,
+        cast(unnest(generate_series(starts_date, ends_date, interval 1 day)) as date) as day_date
+    from suspected_stays
 ),
 
 personal_trips as (
@@ -193,44 +220,50 @@ excused as (
     having bool_and(p.trip_key is not null)
 ),
 
-told as (
-    select
+-- A day that some stay knows, or that is covered, leaves nothing open of what is only possible on it.
+vague_days as (
+    select distinct
+        observed_key,
+        day_date
+    from days
+    where is_vague
+),
+
+settled as (
+    select distinct
         d.observed_key,
-        d.traveller_key,
-        nullif(d.country_code, '') as country_code,
-        d.day_date,
-        d.is_vague,
-        d.is_night,
-        b.trip_key as registration_key,
-        b.is_same_area,
-        coalesce(r.is_personal, false) as is_personal_registration,
-        x.observed_key is not null as is_excused,
-        bool_or(not d.is_vague) over (partition by d.observed_key, d.day_date) as is_day_known,
-        bool_or(b.trip_key is not null) over (partition by d.observed_key, d.day_date) as is_day_covered
+        d.day_date
     from days as d
-    left join best as b
-        on
-            d.observed_key = b.observed_key and d.country_code = b.country_code and d.day_date = b.day_date
-            and b.choice = 1
-    left join registrations as r on b.trip_key = r.trip_key
-    left join excused as x
-        on d.observed_key = x.observed_key and d.country_code = x.country_code and d.day_date = x.day_date
+    inner join vague_days as v on d.observed_key = v.observed_key and d.day_date = v.day_date
+    where not d.is_vague or d.registration_key is not null
+),
+
+travellers as (
+    select distinct
+        observed_key,
+        traveller_key
+    from stays
 )
 
 select
-    observed_key,
-    traveller_key,
-    country_code,
-    day_date,
-    is_vague,
-    is_night,
-    registration_key,
-    coalesce(is_same_area, false) as is_same_area,
+    d.observed_key,
+    t.traveller_key,
+    nullif(d.country_code, '') as country_code,
+    d.day_date,
+    d.is_vague,
+    d.is_night,
+    cast(d.registration_key as integer) as registration_key,
+    d.is_same_area,
     case
-        when registration_key is not null and not is_personal_registration then 'covered'
-        when is_excused or is_personal_registration then 'personal'
-        when is_vague and (is_day_known or is_day_covered) then 'left_open'
-        when country_code is null then 'place_unknown'
+        when d.registration_key is not null and r.trip_key is null then 'covered'
+        when x.observed_key is not null or r.trip_key is not null then 'personal'
+        when d.is_vague and s.observed_key is not null then 'left_open'
+        when d.country_code = '' then 'place_unknown'
         else 'uncovered'
     end as coverage
-from told
+from days as d
+inner join travellers as t on d.observed_key = t.observed_key
+left join registrations as r on d.registration_key = r.trip_key
+left join excused as x
+    on d.observed_key = x.observed_key and d.country_code = x.country_code and d.day_date = x.day_date
+left join settled as s on d.observed_key = s.observed_key and d.day_date = s.day_date

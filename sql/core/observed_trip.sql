@@ -17,8 +17,8 @@ nights as (
     select
         observed_key,
         country_code,
-        count(distinct case when is_night then day_date end) as night_count,
-        count(distinct day_date) as day_count,
+        sum(case when is_night then 1 else 0 end) as night_count,
+        count(*) as day_count,
         min(day_date) as first_date,
         bool_and(is_vague) as is_vague
     from days
