@@ -110,6 +110,9 @@ class Settings(_Strict):
     publish_older_file: bool = Field(
         False, description="whether a run also writes analyst_older.duckdb, for DuckDB before 2.0"
     )
+    memory_gb: float | None = Field(
+        None, ge=1, description="memory of a run's database; more is put on disk for a while [2 for each processor]"
+    )
     require_landlock: bool = Field(
         False, description="whether ad-hoc SQL is refused where the kernel lacks a layer of the sandbox"
     )
@@ -137,9 +140,10 @@ class Settings(_Strict):
     def sha256(self) -> str:
         """The digest of all values that the data rest on, defaults included, as hexadecimal text.
 
-        Who gets reports and who may look is no part of it, nor is what is in the files that settings name.
+        Who gets reports and who may look is no part of it, nor how much memory a run has, nor what is in the files that
+        settings name.
         """
-        text = json.dumps(self.model_dump(mode="json", exclude={"smtp"}) | {"roles": {}}, sort_keys=True)
+        text = json.dumps(self.model_dump(mode="json", exclude={"smtp", "memory_gb"}) | {"roles": {}}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

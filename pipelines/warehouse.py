@@ -10,7 +10,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.errors import MusterError
-from pipelines.settings import Home
+from pipelines.settings import Home, load_settings
 
 LAYERS = ("land", "reference", "stage", "core", "mart")
 
@@ -46,9 +46,19 @@ def open_build(home: Home, run_id: str) -> duckdb.DuckDBPyConnection:
             "Wait for the other run, or free space, and run again."
         ) from error
     configure(con, spill)
+    con.execute(f"set memory_limit = '{memory_gb(home):.2f}GB'")
     for layer in LAYERS:
         con.execute(f"create schema if not exists {layer}")
     return con
+
+
+def memory_gb(home: Home) -> float:
+    """Gigabytes that the database of a run may use: the home's setting, else 2 for each processor.
+
+    Never more than four fifths of the machine's memory. What does not fit lies in ``warehouse/spill`` for a while.
+    """
+    machine = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1e9
+    return min(load_settings(home).memory_gb or 2.0 * len(os.sched_getaffinity(0)), 0.8 * machine)
 
 
 def configure(con: duckdb.DuckDBPyConnection, spill: Path | None = None) -> None:
