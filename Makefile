@@ -14,7 +14,7 @@ WORKLOADS ?= all
 BENCH_OPTIONS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help run demo serve test check lint format dagster screenshots load bench audit-curve clean hostile faults spark
+.PHONY: help run demo serve test check lint format dagster screenshots load pages bench audit-curve clean hostile faults spark
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -68,6 +68,9 @@ bench: $(VENV)/.stamp ## measure speed and memory beside a floor and peers: TRIP
 
 load: $(VENV)/.stamp ## ten people at the dashboard of a home at once: seconds by step, every page compared
 	@MUSTER_HOME="$(HOME_DIR)" $(BIN)/python -m tests.dashboards.load
+
+pages: $(VENV)/.stamp ## how long each page of a home takes to its first useful content, in Chromium
+	@MUSTER_HOME="$(HOME_DIR)" $(BIN)/python -m tests.dashboards.page_times
 
 audit-curve: $(VENV)/.stamp ## precision and recall of the audit on generated offices, as noise rises (some minutes)
 	@$(BIN)/python -m tests.audit.measure

@@ -60,6 +60,14 @@ def is_required() -> bool:
     return bool(os.environ.get(SIGN_IN_VARIABLE)) or is_configured(Home(default_home()))
 
 
+def roles() -> set[Role]:
+    """The roles that may come: those of ``muster.yml`` where people sign in, else the one of the single local user.
+
+    Raises MusterError where they cannot be told.
+    """
+    return set(_roles().values()) if is_required() else {_local().role}
+
+
 def user() -> User:
     """The person at the screen and their role at this moment.
 

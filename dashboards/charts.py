@@ -416,3 +416,17 @@ def bars(labels: Sequence[str], values: Sequence[float | None], title: str) -> g
     figure.update_xaxes(tickvals=list(range(len(labels))), ticktext=ticks, tickangle=-45)
     figure.update_yaxes(title=html.escape(title[:60]), gridcolor="#E4E1D7", rangemode="tozero")
     return figure
+
+
+def prepare() -> None:
+    """Draw one figure of each kind for nobody: Plotly imports its parts, and learns what they may be, at first use."""
+    week = date(2026, 1, 5)
+    place = {"place_id": "", "place_name": "", "country": "CH", "latitude": 0.0, "longitude": 0.0, "risk_level": 4}
+    place |= {"everybody": 1, "present": 1, "possible": 0, "overdue": 0}
+    for figure in (
+        incident_map([place], [place], (0.0, 0.0, 50.0)),
+        weeks([{"week": week, "risk_level": 4, "person_days": 1.0}], week, week),
+        change(1.0, [("", 0.0)], 1.0),
+        bars([""], [1.0], ""),
+    ):
+        figure.to_json()

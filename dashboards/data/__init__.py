@@ -78,7 +78,11 @@ def publication() -> Publication:
 
     Raises NothingPublished where there is none, MusterError where the file cannot be read.
     """
-    role = user().role
+    return publication_of(user().role)
+
+
+def publication_of(role: Role) -> Publication:
+    """The current publication as a role would read it: its facts alone, which name nobody. Raises as above."""
     for attempt in (1, 2):
         folder = generation_folder()
         if folder is None:
@@ -88,7 +92,7 @@ def publication() -> Publication:
             continue  # the folder may have been replaced and cleaned up between the two looks
         if not file.is_file():
             raise NothingPublished(f"The publication in {home().root} has no file for the role {role}.")
-        rows = query(role, file, "select * from mart.publication")
+        rows = _rows(role, str(file), "select * from mart.publication", (), ())
         if len(rows) != 1:
             raise MusterError(f"{file} is no publication of Muster; run 'muster run' to make a new one.")
         row = rows[0]
@@ -191,6 +195,14 @@ def query_answer(
     values = tuple(parameters.values()) if isinstance(parameters, Mapping) else tuple(parameters)
     names = tuple(parameters) if is_named else ()
     return _answer_rows(shown.role, str(shown.file), base, tuple(given.values()), tuple(given), sql, values, names)
+
+
+def keep_answer(shown: Publication, base: str, given: Mapping[str, Any]) -> None:
+    """Ask the query `base` now, so that the first who looks at its answer need not wait; nothing is given to anybody.
+
+    For queries without names and contacts alone: those are read when somebody looks, after the look was logged.
+    """
+    _answer(shown.role, str(shown.file), base, tuple(given.values()), tuple(given))
 
 
 @st.cache_data(max_entries=200, ttl=3600, show_spinner=False)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from dashboards.data import Publication, Row, home, query_answer, with_evidence
+from dashboards.data import Publication, Row, home, keep_answer, query_answer, with_evidence
 from pipelines import who
 
 LOOK_AHEAD = timedelta(days=14)
@@ -47,6 +47,12 @@ _PEOPLE = """
     from ({presences}) as e
     left join mart.traveller as t on t.traveller_id = e.traveller_id
 """
+
+
+def keep(shown: Publication) -> None:
+    """Ask who is where at `as_of`, by key and without names, before anybody looks."""
+    presences, given = who.presence_at(home(), shown.as_of, shown.as_of)
+    keep_answer(shown, _PEOPLE.format(presences=presences), given)
 
 
 def _ask(shown: Publication, at: datetime, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:

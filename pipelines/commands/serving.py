@@ -15,12 +15,14 @@ ADDRESS = "127.0.0.1"
 LOOPBACK_HOSTS = (ADDRESS, "localhost")
 SIGN_IN_VARIABLE = "MUSTER_SIGN_IN"
 """Tells the dashboard that sign-in was in force when its server started, should ``auth.toml`` vanish meanwhile."""
+READY_VARIABLE = "MUSTER_READY"
+"""What the dashboard's server prints once it answers."""
 FIRST_PORT = 8501
 _TRIED_PORTS = 50
 
 
 def serve(home: Home, port: int | None) -> None:
-    """Become the dashboard's server; prints the address and ends when the server does (Ctrl-C).
+    """Become the dashboard's server, which prints its address once it answers, and ends with it (Ctrl-C).
 
     A home with ``auth.toml`` is served to people who sign in. Raises MusterError where that file or ``muster.yml`` is
     wrong or may be read by others.
@@ -33,19 +35,22 @@ def serve(home: Home, port: int | None) -> None:
             f"{auth_path(home)} asks people to sign in, but {home.settings_file} gives nobody a role; write 'roles:' "
             "and below it a line such as 'name@university.example: duty'."
         )
-    page = PROJECT / "dashboards" / "app.py"
+    page = PROJECT / "dashboards" / "server.py"
     if not page.is_file():
         raise MusterError(f"{page} is missing, so there is no dashboard to serve.")
     chosen = _free_port(port or (sign_in.port if sign_in else None))
     if sign_in and sign_in.port not in (None, chosen):
         raise MusterError(f"The redirect_uri in {auth_path(home)} names port {sign_in.port}; leave --port out.")
-    environment = os.environ | {"MUSTER_HOME": str(home.root), SIGN_IN_VARIABLE: "required" if sign_in else ""}
     address = sign_in.address if sign_in else f"http://{ADDRESS}:{chosen}"
     behind = f", behind a proxy to {ADDRESS}:{chosen}" if sign_in and sign_in.port is None else ""
-    print(f"Muster's dashboard is at {address}{behind} (Ctrl-C stops it).", flush=True)
+    environment = os.environ | {
+        "MUSTER_HOME": str(home.root),
+        SIGN_IN_VARIABLE: "required" if sign_in else "",
+        READY_VARIABLE: f"Muster's dashboard is at {address}{behind} (Ctrl-C stops it).",
+    }
     # The process becomes the server, so that a signal to it reaches the server and nothing is left behind.
     os.chdir(page.parent)
-    command = [sys.executable, "-m", "streamlit", "run", str(page), *flags(home, chosen, sign_in)]
+    command = [sys.executable, str(page), *flags(home, chosen, sign_in)]
     os.execve(sys.executable, command, environment)  # noqa: S606
 
 
@@ -66,7 +71,7 @@ def flags(home: Home, port: int, sign_in: SignIn | None = None) -> list[str]:
         "browser.serverAddress": sign_in.host if sign_in else ADDRESS,
         "client.showErrorDetails": "none",
         "client.toolbarMode": "minimal",
-        # The address is printed once, by us; a warning of the server is still shown.
+        # The address is printed once, by us (READY_VARIABLE); a warning of the server is still shown.
         "logger.hideWelcomeMessage": "true",
         "logger.level": "warning",
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import http.client
 import os
 import socket
 import subprocess
@@ -34,15 +35,12 @@ def free_port() -> int:
 
 @contextlib.contextmanager
 def served(home: Path, role: str = "duty", folder: Path | None = None) -> Iterator[str]:
-    """Serve a home's dashboard from another working directory than the project; gives the address."""
+    """Serve a home's dashboard from another working directory than the project; gives the address once it answers."""
     port = free_port()
     environment = {**os.environ, "MUSTER_HOME": str(home), "MUSTER_ROLE": role}
     command = [
         sys.executable,
-        "-m",
-        "streamlit",
-        "run",
-        str(PROJECT / "dashboards" / "app.py"),
+        str(PROJECT / "dashboards" / "server.py"),
         f"--server.port={port}",
     ]
     with tempfile.TemporaryFile() as log:
@@ -51,14 +49,17 @@ def served(home: Path, role: str = "duty", folder: Path | None = None) -> Iterat
         )
         try:
             address = f"http://127.0.0.1:{port}"
-            for _ in range(150):
+            for _ in range(600):
                 if process.poll() is not None:
                     break
-                with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), timeout=2):
-                    break
-                time.sleep(0.2)
+                with contextlib.suppress(OSError):
+                    answer = http.client.HTTPConnection("127.0.0.1", port, timeout=60)
+                    answer.request("GET", "/_stcore/health")
+                    if answer.getresponse().status == 200:
+                        break
+                time.sleep(0.05)
             else:
-                raise AssertionError("Streamlit did not answer within 30 seconds")
+                raise AssertionError("Streamlit did not answer")
             if process.poll() is not None:
                 log.seek(0)
                 raise AssertionError(f"Streamlit ended: {log.read().decode()[-2000:]}")

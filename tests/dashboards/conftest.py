@@ -11,6 +11,14 @@ import streamlit as st
 from tests.dashboards import browser, fixture
 
 
+@pytest.fixture(scope="package", autouse=True)
+def private() -> Iterator[None]:
+    """Homes are made for this account alone, as Muster makes them, whatever the shell of the tests would."""
+    mask = os.umask(0o077)
+    yield
+    os.umask(mask)
+
+
 @pytest.fixture(scope="session")
 def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A home with one published generation, shared by the tests that only read."""
