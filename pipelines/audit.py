@@ -199,6 +199,7 @@ def draft(home: Home, role: str, audit_id: str, template: Path | None = None, us
     try:
         _require_audit(con, home)
         row = find(con, audit_id)
+        reason = _letter_reason(con, row)
         contact = con.execute(
             "select full_name, email from mart.traveller_contact where traveller_id = $traveller_id",
             {"traveller_id": row["traveller_id"]},
@@ -224,7 +225,7 @@ def draft(home: Home, role: str, audit_id: str, template: Path | None = None, us
         "dates": _dates(row["starts_date"], row["ends_date"]),
         "email": contact[1],
         "name": contact[0] or "traveller",
-        "reason": row["reason"],
+        "reason": reason,
         "request": REQUESTS[row["audit_status"]],
         "starts": _day(row["starts_date"]),
         "ends": _day(row["ends_date"]),
@@ -233,6 +234,14 @@ def draft(home: Home, role: str, audit_id: str, template: Path | None = None, us
     # A line end in a name or a reason would end a header of the e-mail.
     values = {key: re.sub(r"\s+", " ", str(value)) for key, value in values.items()}
     return f"To: {values['email']}\n{_fill(text, path, values)}"
+
+
+def _letter_reason(con: duckdb.DuckDBPyConnection, row: dict[str, Any]) -> str:
+    """The reason of a finding as it is said to the traveller; one of an older publication has no other."""
+    cursor = con.execute("select * from mart.trip_audit where audit_id = $audit_id", {"audit_id": row["audit_id"]})
+    columns = [item[0] for item in cursor.description or []]
+    found = dict(zip(columns, cursor.fetchone() or (), strict=True))
+    return str(found.get("letter_reason", row["reason"]))
 
 
 def as_message(letter: str) -> bytes:

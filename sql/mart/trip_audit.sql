@@ -1,6 +1,7 @@
 -- Grain: observed trip abroad, and registration that no booking and no expense confirms.
 -- Rules: A1, A2, A3 (unconfirmed), A4 (audit_id outlives rebuilds; decisions).
--- The reason is written to the traveller, from what the feeds say.
+-- The reason is told from what the feeds say, of the traveller for the office and to the traveller for a letter. It is
+-- worded once; the words in braces are those that differ.
 with results as (
     select * from core.audit_result
 ),
@@ -110,22 +111,22 @@ worded as (
         o.observed_key,
         concat(
             case
-                when o.starts_date > a.as_of_date
+                when o.opening_date > a.as_of_date
                     then
                         case
                             when o.opening_kind = 'movement' and o.opening_type = 'rail'
-                                then 'You are booked on a train to '
-                            when o.opening_kind = 'movement' then 'You are booked to fly to '
-                            when o.opening_kind = 'lodging' then 'You have a hotel booked in '
-                            when o.opening_type = 'expense' then 'You claimed expenses in '
-                            else 'You have a booking in '
+                                then '{You} {are} booked on a train to '
+                            when o.opening_kind = 'movement' then '{You} {are} booked to fly to '
+                            when o.opening_kind = 'lodging' then '{You} {have} a hotel booked in '
+                            when o.opening_type = 'expense' then '{You} claimed expenses in '
+                            else '{You} {have} a booking in '
                         end
-                when o.is_cancelled then 'You had a booking for '
-                when o.opening_kind = 'movement' and o.opening_type = 'rail' then 'You took the train to '
-                when o.opening_kind = 'movement' then 'You flew to '
-                when o.opening_kind = 'lodging' then 'You had a hotel in '
-                when o.opening_type = 'expense' then 'You claimed expenses in '
-                else 'You had a booking in '
+                when o.is_cancelled then '{You} had a booking for '
+                when o.opening_kind = 'movement' and o.opening_type = 'rail' then '{You} took the train to '
+                when o.opening_kind = 'movement' then '{You} flew to '
+                when o.opening_kind = 'lodging' then '{You} had a hotel in '
+                when o.opening_type = 'expense' then '{You} claimed expenses in '
+                else '{You} had a booking in '
             end,
             p.place_name,
             case when p.place_name <> c.country_name then concat(', ', c.country_name) else '' end,
@@ -179,7 +180,12 @@ reasoned as (
             when 'partial'
                 then
                     concat(
-                        w.observed_text, '; the registry has your trip ', m.trip_id, ', but not ', l.uncovered_text, '.'
+                        w.observed_text,
+                        '; the registry has {your} trip ',
+                        m.trip_id,
+                        ', but not ',
+                        l.uncovered_text,
+                        '.'
                     )
             when 'registered_late'
                 then
@@ -199,24 +205,24 @@ reasoned as (
                         when 'same_dates'
                             then
                                 concat(
-                                    '; for these dates the registry has you in ',
+                                    '; for these dates the registry has {you} in ',
                                     q.country_names,
                                     ' instead (',
                                     h.trip_id,
                                     ').'
                                 )
                         when 'cancelled'
-                            then concat('; your registration of these dates (', h.trip_id, ') was cancelled.')
+                            then concat('; {your} registration of these dates (', h.trip_id, ') was cancelled.')
                         when 'nearest'
                             then
                                 concat(
-                                    '; the registry has only your trip to ',
+                                    '; the registry has only {your} trip to ',
                                     q.place_name,
                                     ' from ',
                                     strftime(r.other_date, '%-d %B %Y'),
                                     '.'
                                 )
-                        else '; the registry has no trip of yours within 60 days.'
+                        else '; the registry has no trip of {yours} within 60 days.'
                     end
                 )
         end as reason
@@ -265,7 +271,7 @@ united as (
         g.registered_at,
         [] as uncovered_dates,
         concat(
-            'You registered a trip',
+            '{You} registered a trip',
             case when p.place_name is not null then concat(' to ', p.place_name) else '' end,
             case when g.starts_date is not null then concat(' from ', strftime(g.starts_date, '%-d %B %Y')) else '' end,
             ' (',
@@ -274,7 +280,7 @@ united as (
             case
                 when g.audit_status = 'cancelled' then '; it was cancelled.'
                 when g.status_cause = 'personal' then '; it is a personal trip.'
-                when g.status_cause = 'home' then '; it does not leave your home country.'
+                when g.status_cause = 'home' then '; it does not leave {your} home country.'
                 when g.status_cause = 'person' then '; the roster does not say for certain whose trip it is.'
                 when g.status_cause = 'same_dates' then '; bookings or expenses of these dates are of another country.'
                 when g.starts_date > a.as_of_date then '; no booking or expense confirms it yet.'
@@ -301,7 +307,26 @@ select
     u.matched_trip_id,
     u.registered_at,
     u.uncovered_dates,
-    u.reason,
+    replace(
+        replace(
+            replace(
+                replace(replace(replace(u.reason, '{You}', 'The traveller'), '{are}', 'is'), '{have}', 'has'),
+                '{your}', 'their'
+            ),
+            '{you}', 'them'
+        ),
+        '{yours}', 'theirs'
+    ) as reason,
+    replace(
+        replace(
+            replace(
+                replace(replace(replace(u.reason, '{You}', 'You'), '{are}', 'are'), '{have}', 'have'),
+                '{your}', 'your'
+            ),
+            '{you}', 'you'
+        ),
+        '{yours}', 'yours'
+    ) as letter_reason,
     u.has_booking,
     u.has_expense,
     u.observed_refs,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import re
 import shutil
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, timedelta
@@ -67,9 +68,10 @@ def test_reasons_end_every_row_and_name_no_person(home: Home, con: duckdb.DuckDB
     with opened(home, "steward") as steward:
         rows = steward.execute("select full_name from mart.traveller_contact where full_name is not null").fetchall()
     names = {name for (name,) in rows}
-    for (reason,) in con.execute("select reason from mart.trip_audit").fetchall():
-        assert reason.startswith("You ")
-        assert reason.endswith(".")
+    for reason, letter_reason in con.execute("select reason, letter_reason from mart.trip_audit").fetchall():
+        assert reason.startswith("The traveller ") and letter_reason.startswith("You ")
+        assert not re.search(r"\byou|[{}]", reason, re.IGNORECASE) and "traveller" not in letter_reason
+        assert reason.endswith(".") and letter_reason.endswith(".")
         assert not any(name in reason for name in names)
 
 
@@ -198,6 +200,22 @@ def test_a_letter_names_trip_and_request(home: Home, finding: str) -> None:
 
 
 @pytest.mark.slow
+def test_a_letter_speaks_to_the_traveller(home: Home, finding: str) -> None:
+    with opened(home, "analyst") as con:
+        asked = "select reason, letter_reason from mart.trip_audit where audit_id = $1"
+        reason, letter_reason = con.execute(asked, [finding]).fetchone() or ("", "")
+    letter = audit.draft(home, "steward", finding)
+    assert f"\n{letter_reason}\n" in letter and reason not in letter and "The traveller" not in letter
+
+
+def test_an_older_publication_has_one_reason_for_both() -> None:
+    with duckdb.connect() as older:
+        older.execute(
+            "create schema mart; create table mart.trip_audit as select 'a_1' as audit_id, 'You flew.' as reason"
+        )
+        assert audit._letter_reason(older, {"audit_id": "a_1", "reason": "You flew."}) == "You flew."
+
+
 def test_a_home_has_its_own_letter_and_its_wrong_fields_are_named(home: Home, finding: str, tmp_path: Path) -> None:
     for text, message in (("Dear $nmae", r"has the field \$nmae, which does not exist; choose from"), ("$ 5", "lone")):
         template = tmp_path / "letter.txt"

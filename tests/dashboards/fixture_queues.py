@@ -9,8 +9,9 @@ import duckdb
 SCHEMA = """
 create table mart.trip_audit (audit_id varchar, traveller_id varchar, country_code varchar, starts_date date,
     ends_date date, audit_status varchar, match_score double, matched_trip_id varchar, registered_at timestamp,
-    uncovered_dates date[], reason varchar, has_booking boolean, has_expense boolean, observed_refs varchar[],
-    evidence varchar[], decision varchar, decision_note varchar, decided_at timestamp, decided_by varchar);
+    uncovered_dates date[], reason varchar, letter_reason varchar, has_booking boolean, has_expense boolean,
+    observed_refs varchar[], evidence varchar[], decision varchar, decision_note varchar,
+    decided_at timestamp, decided_by varchar);
 create table mart.audit_estimate (first_source varchar, second_source varchar, unseen_estimate double,
     unseen_estimate_low double, unseen_estimate_high double, both_count bigint, assumptions varchar);
 create table mart.policy_check (trip_id varchar, traveller_id varchar, requirement varchar, obligation varchar,
@@ -42,8 +43,10 @@ def fill(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
             case when n < {UNREGISTERED} then 'unregistered' when n = 12 then 'partial' when n = 13
                 then 'registered_late' when n = 14 then 'undetermined' else 'registered' end as audit_status,
             0.0 as match_score, if(n >= 12, 'TR-' || n, null) as matched_trip_id,
-            if(n = 3, 'You flew to <script>alert(1)</script> =cmd() on some day (booking <b>X</b>).',
-                'You flew to a place (booking BK' || n || ', 2 nights); the registry has no trip of yours.') as reason,
+            if(n = 3, 'The traveller flew to <script>alert(1)</script> =cmd() on some day (booking <b>X</b>).',
+                'The traveller flew to a place (booking BK' || n || ', 2 nights); the registry has no trip of theirs.'
+            ) as reason,
+            replace(replace(reason, 'The traveller', 'You'), 'theirs', 'yours') as letter_reason,
             true as has_booking, false as has_expense,
             ['booking:BK' || n || ':2026-10-01', if(n = 5, 'expense:=ER5', 'expense:ER' || n)] as observed_refs,
             ['bookings:cd:' || n] as evidence,

@@ -60,6 +60,7 @@ def test_the_audit_lists_reason_evidence_and_who_after_a_logged_look(home: Path)
     assert heading(app) == "To decide: 14 of 14" and card(app, "Open: not registered") == "12"
     assert card(app, "Decided") == "1" and "about 86 (68 to 109)" in body
     assert "booking BK4 of 2026-10-01; expense ER4" in body
+    assert "The traveller flew to a place" in body and "You flew" not in body
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in body and "<script>" not in body
     titles = [box.label for box in app.checkbox]
     assert any("Chidi Castillo" in one and "Ukraine" in one and "23 to 25 Oct 2026" in one for one in titles)
@@ -184,6 +185,7 @@ def test_a_letter_is_written_to_copy_and_to_open(home: Path) -> None:
     press(app, "audit-write")
     letter = app.code[0].value
     assert letter.startswith("To: person2@university.example\nSubject: Your trip to") and "Please register" in letter
+    assert "You flew to a place" in letter and "The traveller" not in letter
     assert looks(home)[-1]["action"] == "audit draft" and looks(home)[-1]["parameters"] == {"audit_id": "a_002"}
     app.selectbox(key="audit-letter").set_value("a_004").run()
     assert not app.code, "a letter of another finding is shown no more"
