@@ -27,6 +27,10 @@ WATCH_SECONDS = 4
 """How often an open page looks for a new generation; it must show one within 10 seconds."""
 
 
+ROOT = "dashboard"
+"""What Streamlit calls the first page, which has no address but the dashboard's own."""
+
+
 class Page(NamedTuple):
     """One page: its file in ``views/``, its title, and the roles that may open it; its address is `path`."""
 
@@ -122,7 +126,8 @@ def show_problem(problem: str) -> None:
 def only(show: Callable[[], None]) -> None:
     """Show one thing at every address."""
     paths = dict.fromkeys(page.path for page in PAGES)
-    pages = [st.Page(show, title="Muster", url_path=path, default=path == PAGES[0].path) for path in paths]
+    pages = [st.Page(show, title="Muster", url_path=path) for path in paths]
+    pages.append(st.Page(show, title="Muster", url_path=ROOT, default=True))
     st.navigation(pages, position="hidden").run()
 
 
@@ -152,7 +157,9 @@ def navigate(who: User) -> None:
     own = {page.path: page for page in PAGES if who.role in page.roles}
     refuse = functools.partial(refuse_role, who.role)
     pages = [
-        st.Page(f"views/{page.file}.py", title=page.title, url_path=path, default=path == PAGES[0].path)
+        st.Page(f"views/{page.file}.py", title=page.title, url_path=path)
+        if path != PAGES[0].path
+        else st.Page(f"views/{page.file}.py", title=page.title, url_path=ROOT, default=True)
         for path, page in own.items()
     ]
     pages += [
@@ -160,6 +167,9 @@ def navigate(who: User) -> None:
         for page in PAGES
         if page.path not in own
     ]
+    # The first page's address is that of the dashboard alone; whoever asks for it by its name is taken there.
+    first = functools.partial(st.switch_page, pages[0])
+    pages.append(st.Page(first, title=pages[0].title, url_path=PAGES[0].path, visibility="hidden"))
     chosen = st.navigation(pages, position="top")
     show_person(who)
     chosen.run()

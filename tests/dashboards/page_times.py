@@ -19,7 +19,7 @@ from tests.dashboards.screenshots import somebody_away
 
 STARTS = 3
 CONTENT = {
-    "now": (".m-people tbody tr", "somebody is listed"),
+    "": (".m-people tbody tr", "somebody is listed"),
     "incident": ("input[aria-label=Place]", "a place can be named"),
     "person?traveller={traveller}": (".m-table tbody tr", "who it is and how to reach them"),
     "weekly": (".m-card-figure", "the week's figures"),
@@ -58,7 +58,7 @@ def measure(home: Path, starts: int = STARTS, role: str = "duty") -> dict[str, l
             found.setdefault("start", []).append((answered, answered))
             for path, (content, _words) in CONTENT.items():
                 asked = f"{address}/{path.format(traveller=traveller)}"
-                found.setdefault(path.partition("?")[0], []).append(time_page(chromium, asked, content))
+                found.setdefault(path.partition("?")[0] or "now", []).append(time_page(chromium, asked, content))
     return found
 
 
