@@ -1,7 +1,8 @@
 -- Grain: rating change: provider x category x rated place or area x instant at which the level became another.
 -- Rules: R1 (a rating holds until the next), F4 (a fault changes no level; a release ends one), R2 (whom it concerns).
 -- A provider's first rating of a place is no change. In place are people whose stay counts in exposure at that instant
--- in the place or anywhere within it; arriving are others whose presence there begins in the 14 days after it.
+-- in the place or anywhere within it, at as_of itself also who stays without an end (S7); arriving are others whose
+-- presence there begins in the 14 days after it.
 with periods as (
     select
         provider,
@@ -70,6 +71,7 @@ intervals as (
         place_key,
         starts_at,
         ends_at,
+        is_open,
         presence in ('transit', 'en_route') as is_passing,
         stay_id
     from core.exposure_interval
@@ -93,7 +95,9 @@ in_place as (
     from moments as m
     inner join nodes as n on m.place_id = n.place_id
     inner join intervals as i
-        on n.place_key = i.place_key and m.changed_at >= i.starts_at and m.changed_at < i.ends_at
+        on
+            n.place_key = i.place_key and m.changed_at >= i.starts_at
+            and (m.changed_at < i.ends_at or (i.is_open and m.changed_at = i.ends_at))
     where not i.is_passing
 ),
 

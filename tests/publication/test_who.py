@@ -143,3 +143,15 @@ def test_a_stay_away_that_has_no_exposure_is_still_listed_at_an_unknown_level(pu
         con.execute("delete from mart.exposure where stay_id = 's6'")
     answer = who(published, "analyst", Question(at=instant("2026-12-22"), min_level=4))
     assert "t_fay" in ids(answer)
+
+
+def test_an_open_stay_keeps_the_level_that_is_in_force_at_as_of(published: Home) -> None:
+    with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
+        con.execute("update mart.exposure set risk_level = 2 where stay_id = 's3'")  # its level until just before as_of
+    for question in (
+        Question(at=instant("2026-11-23")),
+        Question(at=instant("2026-11-23"), near=Near(0, 0, 20_000)),
+        Question(from_at=instant("2026-11-21"), to_at=instant("2026-11-24")),
+    ):
+        answer = who(published, "analyst", question)
+        assert dict(zip(ids(answer), column(answer, "risk_level"), strict=True))["t_cat"] == 5
