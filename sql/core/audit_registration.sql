@@ -1,5 +1,6 @@
 -- Grain: registration that no booking and no expense confirms.
 -- Rules: A3 (a row for each), S3 (what shares a segment with a registration belongs to it), A2 (country of most days).
+-- Dates are local to the place; where the trip does not leave home they are those that its segments state.
 with trips as (
     select *
     from core.trip
@@ -87,6 +88,8 @@ opening as (
 records as (
     select
         trip_key,
+        min(starts_date) as starts_date,
+        max(coalesce(ends_date, starts_date)) as ends_date,
         list_sort(list(distinct evidence)) as evidence
     from core.segment
     where source = 'registration'
@@ -100,8 +103,8 @@ select
     t.traveller_key,
     t.registered_at,
     case when s.trip_key is null then v.home_country_code else m.country_code end as country_code,
-    coalesce(s.starts_date, cast(t.starts_at as date)) as starts_date,
-    coalesce(s.ends_date, cast(t.ends_at as date)) as ends_date,
+    coalesce(s.starts_date, r.starts_date) as starts_date,
+    coalesce(s.ends_date, r.ends_date) as ends_date,
     o.place_key as opening_place_key,
     case
         when t.trip_status = 'cancelled' then 'cancelled'
