@@ -1,7 +1,7 @@
 """Who may read a home: its folders are for the owner alone, and what starts refuses a home where that is not so.
 
-A group may deliver into the inbox, so that folder alone may be open to one; that others may read there is told by
-``muster check-config``, that they may write there stops the start. Files inside a private folder are made
+A group may deliver into the inbox, so that folder alone may be open to one; that others may read there, and get as far,
+is told by ``muster check-config``, that they may write there stops the start. Files inside a private folder are made
 with mode 0600 but are not looked through at every start: nobody gets to them past the folder.
 """
 
@@ -45,10 +45,19 @@ def require_private(home: Home) -> None:
 
 
 def check_every_file(home: Home) -> None:
-    """Raise MusterError where any file or folder, at any depth, is open to others; says how to mend it."""
+    """Raise MusterError where any file or folder, at any depth, is open to others; says how to mend it.
+
+    What is delivered has the mode that its sender is used to: it is open only where a way leads others to it.
+    """
     secrets = [home.root / name for name in SECRETS if (home.root / name).is_file()]
     found = [path for path in (*_below(private_folders(home)), *secrets) if mode(path) & 0o077]
-    _refuse_open(home, found + [path for path in _below([home.inbox]) if mode(path) & 0o007])
+    delivered = _below([home.inbox]) if _others_get_to(home.inbox) else ()
+    _refuse_open(home, found + [path for path in delivered if mode(path) & 0o007])
+
+
+def _others_get_to(folder: Path) -> bool:
+    """Whether every folder above lets everybody through."""
+    return all(mode(parent) & 0o001 for parent in folder.resolve().parents)
 
 
 def _refuse_open(home: Home, open_paths: list[Path]) -> None:

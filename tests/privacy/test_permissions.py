@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -18,6 +20,14 @@ from pipelines.settings import Home
 @pytest.fixture
 def home(tmp_path: Path) -> Home:
     return Home(tmp_path / "home").prepare()
+
+
+@pytest.fixture
+def reachable() -> Iterator[Home]:
+    """A home below folders that let everybody through, as those of most servers do."""
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        yield Home(Path(folder)).prepare()
 
 
 @pytest.fixture(autouse=True)
@@ -52,16 +62,25 @@ def test_an_open_secret_is_refused(home: Home, name: str) -> None:
         require_private(home)
 
 
-def test_a_group_may_deliver_into_the_inbox_and_nobody_else(home: Home) -> None:
-    home.inbox.chmod(0o770)
-    require_private(home)
-    home.inbox.chmod(0o775)
-    require_private(home)
+def test_a_group_may_deliver_into_the_inbox_and_nobody_else(reachable: Home) -> None:
+    reachable.inbox.chmod(0o770)
+    require_private(reachable)
+    reachable.inbox.chmod(0o775)
+    require_private(reachable)
     with pytest.raises(MusterError, match="may read inbox"):
-        check_every_file(home)
-    home.inbox.chmod(0o777)
+        check_every_file(reachable)
+    reachable.inbox.chmod(0o777)
     with pytest.raises(MusterError, match="Anybody may put files into"):
-        require_private(home)
+        require_private(reachable)
+
+
+def test_what_is_delivered_is_not_open_where_no_way_leads_to_it(reachable: Home) -> None:
+    (reachable.inbox / "people").mkdir()
+    (reachable.inbox / "people" / "roster.csv").write_text("x")  # as a sender with the usual umask writes it
+    with pytest.raises(MusterError, match="may read inbox"):
+        check_every_file(reachable)
+    reachable.root.chmod(0o700)
+    check_every_file(reachable)
 
 
 @pytest.mark.parametrize("command", [["run"], ["serve"]])
