@@ -52,11 +52,11 @@ def _root(
 
 
 @app.command()
-def demo(home: HomeOption = None, verbose: VerboseOption = False) -> None:
+def demo(home: HomeOption = None, output_format: FormatOption = "table", verbose: VerboseOption = False) -> None:
     """Make a demo office in an empty home and run it."""
     from pipelines.commands import pipeline
 
-    pipeline.make_demo(home_of(home), verbose)
+    pipeline.make_demo(home_of(home), verbose, output_format)
 
 
 @app.command()
@@ -75,12 +75,14 @@ def run(
         str | None,
         typer.Option("--master", metavar="URL", help="the Spark master, such as spark://HOST:7077 [local[*]]"),
     ] = None,
+    output_format: FormatOption = "table",
     verbose: VerboseOption = False,
 ) -> None:
     """Land the inbox, build, check and publish."""
     from pipelines.commands import pipeline
 
-    pipeline.run(home_of(home), as_of, known_at, verbose, engine, master)
+    options = pipeline.RunOptions(as_of, known_at, engine, master, verbose)
+    pipeline.run(home_of(home), options, output_format)
 
 
 @app.command()
@@ -151,12 +153,13 @@ def sql(
 def serve(
     home: HomeOption = None,
     port: Annotated[int | None, typer.Option("--port", min=1, max=65535, help="[8501, or the next free one]")] = None,
+    output_format: FormatOption = "table",
     verbose: VerboseOption = False,
 ) -> None:
     """Serve the dashboard, on this machine alone."""
     from pipelines.commands import serving
 
-    serving.serve(home_of(home), port)
+    serving.serve(home_of(home), port, output_format)
 
 
 @app.command()
@@ -186,6 +189,7 @@ def fetch_ratings(
         typer.Option("--provider", metavar="P", help="canada, united_kingdom, united_states, australia or all"),
     ],
     home: HomeOption = None,
+    output_format: FormatOption = "table",
     verbose: VerboseOption = False,
 ) -> None:
     """Download governments' current travel advice.
@@ -195,7 +199,7 @@ def fetch_ratings(
     """
     from pipelines.commands import fetching
 
-    fetching.fetch_ratings(home_of(home), provider)
+    fetching.fetch_ratings(home_of(home), provider, output_format)
 
 
 report_app = typer.Typer(no_args_is_help=True, help="Write reports from what was published.")
@@ -285,18 +289,24 @@ cli_findings.add_to(app)
 
 @app.command()
 def generate(
-    out: Annotated[Path, typer.Option("--out", metavar="DIR", help="an empty or new folder")],
+    out: Annotated[
+        Path | None, typer.Option("--out", metavar="DIR", help="an empty or new folder [the home, if it is empty]")
+    ] = None,
     trips: Annotated[int, typer.Option("--trips", min=1, max=100_000_000, help="how many trips")] = 10_000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="the same seed gives the same files")] = 1,
     as_of: Annotated[
         str | None, typer.Option("--as-of", metavar="T", help=f"around this instant [now]; {INSTANT}")
     ] = None,
+    home: HomeOption = None,
+    output_format: FormatOption = "table",
     verbose: VerboseOption = False,
 ) -> None:
     """Make synthetic feeds of any size, with a truth file."""
     from pipelines.commands import pipeline
 
-    pipeline.generate_feeds(out, trips, seed, as_of)
+    if out is None and home is None:
+        raise UsageError("Say where with --out DIR, or --home DIR for a home that is still empty.")
+    pipeline.generate_feeds(out or home_of(home).root, trips, seed, as_of, output_format)
 
 
 @app.command("check-config")

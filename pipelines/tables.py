@@ -55,9 +55,15 @@ def print_rows(
         )
         out.write("\n")
     else:
-        raise UsageError(f"There is no format '{output_format}'; choose one of {', '.join(FORMATS)}.")
+        require_format(output_format)
     for note in notes:
         print(note, file=sys.stderr)
+
+
+def require_format(output_format: str) -> None:
+    """Raise UsageError for an unknown format, before anything is done that takes long."""
+    if output_format not in FORMATS:
+        raise UsageError(f"There is no format '{output_format}'; choose one of {', '.join(FORMATS)}.")
 
 
 def is_utc_column(name: str) -> bool:

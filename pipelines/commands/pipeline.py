@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime
 import sys
 import time
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.errors import MusterError
 from pipelines.instants import parse_instant
 from pipelines.settings import Home, load_settings
-from pipelines.tables import instant_text
+from pipelines.tables import instant_text, print_rows, require_format
 
 if TYPE_CHECKING:
     from rich.status import Status
@@ -19,37 +20,56 @@ if TYPE_CHECKING:
     from pipelines.run import RunResult
 
 
-def run(home: Home, as_of: str | None, known_at: str | None, verbose: bool, engine: str, master: str | None) -> None:
+@dataclass(frozen=True)
+class RunOptions:
+    """What ``muster run`` was asked for, as it was written."""
+
+    as_of: str | None = None
+    known_at: str | None = None
+    engine: str = "duckdb"
+    master: str | None = None
+    verbose: bool = False
+
+
+def run(home: Home, options: RunOptions, output_format: str = "table") -> None:
     """Run the pipeline of a home and say what was published."""
+    require_format(output_format)
     settings = load_settings(home.require())
     zone = settings.office_timezone
-    instants = _aware(as_of, zone, "--as-of"), _aware(known_at, zone, "--known-at")
-    if engine != "duckdb" or master is not None:
+    instants = _aware(options.as_of, zone, "--as-of"), _aware(options.known_at, zone, "--known-at")
+    if options.engine != "duckdb" or options.master is not None:
         from pipelines import engines
 
-        engines.choose(engine, master)  # what is wrong with it is told before Dagster is loaded
-    _execute(home, zone, *instants, verbose, engine, master)
+        engines.choose(options.engine, options.master)  # what is wrong with it is told before Dagster is loaded
+    _execute(home, *instants, options, output_format)
 
 
-def make_demo(home: Home, verbose: bool) -> None:
+def make_demo(home: Home, verbose: bool, output_format: str = "table") -> None:
     """Fill an empty home with an invented office and run it."""
+    require_format(output_format)
     from pipelines.generate import demo
 
     if (home.published / "current").exists():
         raise MusterError(f"{home.root} has been published before; give the demo a home of its own with --home DIR.")
-    print("Inventing an office: people, trips, bookings, expenses and ratings …", flush=True)
+    told = sys.stdout if output_format == "table" else sys.stderr
+    print("Inventing an office: people, trips, bookings, expenses and ratings …", file=told, flush=True)
     demo.make_demo(home.root)
-    _execute(home, load_settings(home).office_timezone, None, None, verbose)
+    _execute(home, None, None, RunOptions(verbose=verbose), output_format)
 
 
-def generate_feeds(out: Path, trips: int, seed: int, as_of: str | None) -> None:
+def generate_feeds(out: Path, trips: int, seed: int, as_of: str | None, output_format: str = "table") -> None:
     """Write synthetic feeds below ``out`` and say how many of what."""
+    require_format(output_format)
     from pipelines.generate import generate
 
     moment = _aware(as_of, "UTC", "--as-of")
     began = time.perf_counter()
     with _Watch() as watch:
         counts = generate(out, trips, seed, moment, progress=watch.count)
+    if output_format != "table":
+        numbers = {name: value for name, value in counts.items() if isinstance(value, int)}
+        print_rows(("folder", *numbers), [(str(out), *numbers.values())], output_format)
+        return
     told = ", ".join(f"{value:,} {name}" for name, value in counts.items() if isinstance(value, int))
     print(f"{out}: {told} in {time.perf_counter() - began:.1f} s.")
 
@@ -60,22 +80,38 @@ def _aware(text: str | None, timezone: str, option: str) -> datetime.datetime | 
 
 def _execute(
     home: Home,
-    zone: str,
     as_of: datetime.datetime | None,
     known_at: datetime.datetime | None,
-    verbose: bool,
-    engine: str = "duckdb",
-    master: str | None = None,
+    options: RunOptions,
+    output_format: str,
 ) -> None:
     with _Watch() as watch:
         watch.tell("Starting …")
         from pipelines.run import run_pipeline, timing_lines
 
-        result = run_pipeline(home, as_of, known_at, watch.tell, engine=engine, master=master)
-    if verbose:
+        result = run_pipeline(home, as_of, known_at, watch.tell, engine=options.engine, master=options.master)
+    if options.verbose:
         for line in timing_lines(result.timings):
-            print(line)
-    _summarise(result, zone)
+            print(line, file=sys.stdout if output_format == "table" else sys.stderr)
+    if output_format == "table":
+        _summarise(result, load_settings(home).office_timezone)
+    else:
+        _print_row(result, output_format)
+
+
+def _print_row(result: RunResult, output_format: str) -> None:
+    """The same account for a program: one row, and the findings as notes."""
+    findings = [finding.message for finding in result.findings if finding.failing_rows]
+    told = {
+        "generation": result.publication.generation,
+        "as_of": f"{result.as_of:%Y-%m-%dT%H:%M:%S}Z",
+        "known_at": f"{result.known_at:%Y-%m-%dT%H:%M:%S}Z",
+        "bytes": result.publication.byte_count,
+        "seconds": round(result.seconds, 1),
+        "checks": result.check_count,
+        "findings": len(findings),
+    }
+    print_rows(list(told), [list(told.values())], output_format, notes=findings)
 
 
 def _summarise(result: RunResult, zone: str) -> None:

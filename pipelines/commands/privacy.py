@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from pipelines.errors import MusterError, UsageError
 from pipelines.settings import Home
-from pipelines.tables import FORMATS, print_rows
+from pipelines.tables import print_rows, require_format
 
 if TYPE_CHECKING:
     from pipelines.erasure.people import Person
@@ -17,7 +17,7 @@ def forget(home: Home, asked: list[str], yes: bool, output_format: str) -> None:
     """Ask, erase, and print the certificate of each person. Raises MusterError, UsageError."""
     from pipelines.erasure.forget import forget as erase
 
-    _require_format(output_format)
+    require_format(output_format)
     if not yes and not sys.stdin.isatty():
         raise UsageError("Nobody is there to confirm; give --yes to erase without being asked.")
 
@@ -48,7 +48,7 @@ def receipt(home: Home, asked: str, output_format: str) -> None:
     """Print what is held about a person. Raises MusterError, UsageError."""
     from pipelines.receipt import receipt as make
 
-    _require_format(output_format)
+    require_format(output_format)
     made = make(home, asked)
     rows = [(line.kind, line.where, line.since, line.number, line.until, line.what) for line in made.lines]
     notes = ["Every look that is listed was written before anything was shown; this question is the last of them."]
@@ -58,11 +58,6 @@ def receipt(home: Home, asked: str, output_format: str) -> None:
     print_rows(
         ("kind", "where", "since", "number", "kept_until", "what"), rows, output_format, title=title, notes=notes
     )
-
-
-def _require_format(output_format: str) -> None:
-    if output_format not in FORMATS:
-        raise UsageError(f"There is no format '{output_format}'; choose one of {', '.join(FORMATS)}.")
 
 
 def verify_log(home: Home) -> None:

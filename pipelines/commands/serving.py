@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import os
 import socket
 import sys
@@ -10,6 +11,7 @@ from pipelines.errors import MusterError
 from pipelines.permissions import require_private
 from pipelines.settings import PROJECT, Home, load_settings
 from pipelines.sign_in import SignIn, auth_path, load_sign_in
+from pipelines.tables import print_rows, require_format
 
 ADDRESS = "127.0.0.1"
 LOOPBACK_HOSTS = (ADDRESS, "localhost")
@@ -21,12 +23,13 @@ FIRST_PORT = 8501
 _TRIED_PORTS = 50
 
 
-def serve(home: Home, port: int | None) -> None:
+def serve(home: Home, port: int | None, output_format: str = "table") -> None:
     """Become the dashboard's server, which prints its address once it answers, and ends with it (Ctrl-C).
 
     A home with ``auth.toml`` is served to people who sign in. Raises MusterError where that file or ``muster.yml`` is
     wrong or may be read by others.
     """
+    require_format(output_format)
     require_private(home.require())
     settings = load_settings(home)
     sign_in = load_sign_in(home)
@@ -43,10 +46,15 @@ def serve(home: Home, port: int | None) -> None:
         raise MusterError(f"The redirect_uri in {auth_path(home)} names port {sign_in.port}; leave --port out.")
     address = sign_in.address if sign_in else f"http://{ADDRESS}:{chosen}"
     behind = f", behind a proxy to {ADDRESS}:{chosen}" if sign_in and sign_in.port is None else ""
+    told = f"Muster's dashboard is at {address}{behind} (Ctrl-C stops it)."
+    if output_format != "table":
+        row = io.StringIO()
+        print_rows(("address", "port"), [(address, chosen)], output_format, stream=row)
+        told = row.getvalue().rstrip()
     environment = os.environ | {
         "MUSTER_HOME": str(home.root),
         SIGN_IN_VARIABLE: "required" if sign_in else "",
-        READY_VARIABLE: f"Muster's dashboard is at {address}{behind} (Ctrl-C stops it).",
+        READY_VARIABLE: told,
     }
     # The process becomes the server, so that a signal to it reaches the server and nothing is left behind.
     os.chdir(page.parent)

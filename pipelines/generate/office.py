@@ -48,8 +48,8 @@ def generate(
 
     Raises UsageError for senseless numbers, and MusterError where ``out`` holds feeds already or cannot be written.
     """
-    if not 20 <= trips <= MOST_TRIPS:
-        raise UsageError(f"The number of trips must lie between 20 and {MOST_TRIPS:,}.")
+    if not 1 <= trips <= MOST_TRIPS:
+        raise UsageError(f"The number of trips must lie between 1 and {MOST_TRIPS:,}.")
     if not 0 <= noise <= 10:
         raise UsageError("The noise must lie between 0 (no faults) and 10.")
     if seed < 0:

@@ -236,7 +236,7 @@ def test_nothing_is_told_after_as_of(noisy: Generated) -> None:
 
 def test_senseless_numbers_and_full_folders_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError):
-        generate(tmp_path, 3, 1)
+        generate(tmp_path, 0, 1)
     with pytest.raises(UsageError):
         generate(tmp_path, 100, -1)
     with pytest.raises(UsageError):

@@ -62,7 +62,7 @@ def test_help_imports_nothing_heavy() -> None:
 def test_every_command_has_help_and_a_home(capsys: pytest.CaptureFixture[str], command: str) -> None:
     code, out, _ = muster(capsys, command, "--help")
     assert code == 0
-    assert ("--home" in out) == (command != "generate")
+    assert "--home" in out and "--format" in out
 
 
 def test_every_command_is_in_the_readme() -> None:
@@ -222,3 +222,38 @@ def test_a_publication_older_than_policy_is_one_sentence(published: Home, capsys
     for arguments in (["explain", "T1"], ["what-if", "--file", "umb"]):
         code, out, err = muster(capsys, "policy", *arguments, "--home", published.root)
         assert (code, out) == (1, "") and is_one_sentence(err) and "muster run" in err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["demo"],
+        ["run"],
+        ["who"],
+        ["report", "week"],
+        ["audit"],
+        ["sql", "select 1"],
+        ["serve"],
+        ["feeds"],
+        ["generate", "--trips", "1"],
+        ["fetch", "ratings", "--provider", "canada"],
+        ["forget", "--person", "ada", "--yes"],
+        ["check-config"],
+    ],
+    ids=" ".join,
+)
+def test_every_command_takes_a_home_and_a_format(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], command: list[str]
+) -> None:
+    code, _, err = muster(capsys, *command, "--home", tmp_path, "--format", "xml")
+    assert code == 2 and "There is no format 'xml'" in err and is_one_sentence(err)
+    assert not list(tmp_path.iterdir())
+
+
+def test_generate_makes_one_trip_and_tells_a_program_so(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = muster(capsys, "generate", "--trips", "1", "--home", tmp_path, "--format", "json")
+    (told,) = json.loads(out)
+    assert code == 0 and told["trips"] == 1 and told["folder"] == str(tmp_path)
+    assert (tmp_path / "inbox" / "registrations").is_dir() and (tmp_path / "truth").is_dir()
+    code, _, err = muster(capsys, "generate", "--trips", "1")
+    assert code == 2 and "--out DIR" in err and is_one_sentence(err)
