@@ -67,8 +67,8 @@ def require_format(output_format: str) -> None:
 
 
 def is_utc_column(name: str) -> bool:
-    """Whether a column holds instants in UTC; by the naming rule these end in ``_at`` (DOMAIN.md section 1)."""
-    return name.endswith("_at")
+    """Whether a column holds instants in UTC: its name ends in ``_at``, or is one that DOMAIN.md names otherwise."""
+    return name.endswith("_at") or name in ("as_of", "valid_from", "valid_to")
 
 
 def plain(value: Any, is_utc: bool = False) -> Any:

@@ -104,8 +104,8 @@ def _print_row(result: RunResult, output_format: str) -> None:
     findings = [finding.message for finding in result.findings if finding.failing_rows]
     told = {
         "generation": result.publication.generation,
-        "as_of": f"{result.as_of:%Y-%m-%dT%H:%M:%S}Z",
-        "known_at": f"{result.known_at:%Y-%m-%dT%H:%M:%S}Z",
+        "as_of": result.as_of.replace(tzinfo=None),
+        "known_at": result.known_at.replace(tzinfo=None),
         "bytes": result.publication.byte_count,
         "seconds": round(result.seconds, 1),
         "checks": result.check_count,

@@ -257,3 +257,10 @@ def test_generate_makes_one_trip_and_tells_a_program_so(tmp_path: Path, capsys: 
     assert (tmp_path / "inbox" / "registrations").is_dir() and (tmp_path / "truth").is_dir()
     code, _, err = muster(capsys, "generate", "--trips", "1")
     assert code == 2 and "--out DIR" in err and is_one_sentence(err)
+
+
+def test_every_instant_of_an_answer_says_that_it_is_utc(published: Home, capsys: pytest.CaptureFixture[str]) -> None:
+    query = "select as_of, known_at, as_of as valid_from, as_of as valid_to from publication"
+    for kind in ("json", "csv"):
+        code, out, _ = muster(capsys, "sql", query, "--format", kind, "--home", published.root)
+        assert code == 0 and len(re.findall(r"T\d\d:\d\d:\d\d(?:\.\d+)?Z", out)) == 4, out
