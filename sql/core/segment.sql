@@ -217,7 +217,14 @@ select
         else ends_at_given + (date_trunc('day', ends_wall) + interval 24 hour - ends_wall)
     end as last_day_ends_at,
     is_time_flagged,
-    coalesce(ends_at_given < starts_at, false) as is_reversed,
+    -- Dates alone are compared as dates: their noons in two zones say nothing of what comes first.
+    coalesce(
+        case
+            when starts_has_time and ends_has_time then ends_at_given < starts_at
+            else cast(ends_local as date) < cast(starts_local as date)
+        end,
+        false
+    ) as is_reversed,
     carrier_code,
     service_number,
     property_name,
