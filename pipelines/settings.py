@@ -11,11 +11,12 @@ import hashlib
 import json
 import os
 import zoneinfo
+from importlib import resources
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.errors import MusterError
 
@@ -39,6 +40,12 @@ def same_address(email: str) -> str:
     return "".join(letter.lower() if letter.isascii() else letter for letter in email.strip())
 
 
+def _country_codes() -> set[str]:
+    """Alpha-2 codes of ISO 3166-1, and Kosovo, from the list that comes with the time zones: it is read at once."""
+    lines = resources.files("tzdata.zoneinfo").joinpath("iso3166.tab").read_text(encoding="utf-8").splitlines()
+    return {line[:2] for line in lines if not line.startswith("#")} | {"XK"}
+
+
 class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -46,7 +53,12 @@ class _Strict(BaseModel):
 class FeedSettings(_Strict):
     """What a home may change about one feed."""
 
-    rhythm_days: float | None = Field(None, gt=0, description="days after which the feed counts as stale (F3)")
+    rhythm_days: float | None = Field(
+        None,
+        gt=0,
+        validation_alias=AliasChoices("rhythm_days", "rhythm"),
+        description="days after which the feed counts as stale (F3); may be written rhythm",
+    )
     mode: Literal["snapshot", "upsert", "rolling"] | None = Field(None, description="how a newer file replaces")
     contract: str | None = Field(None, description="file name in contracts/ of the home that declares the feed")
 
@@ -126,6 +138,14 @@ class Settings(_Strict):
         if zone not in zoneinfo.available_timezones():
             raise ValueError(f"'{zone}' is no IANA time zone; write one such as 'America/New_York'")
         return zone
+
+    @field_validator("office_country_code")
+    @classmethod
+    def _country_exists(cls, code: str | None) -> str | None:
+        if code is not None and code not in _country_codes():
+            hint = "; the United Kingdom is GB" if code == "UK" else ""
+            raise ValueError(f"there is no country '{code}' in ISO 3166-1{hint}")
+        return code
 
     @field_validator("roles")
     @classmethod

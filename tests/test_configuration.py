@@ -1,4 +1,4 @@
-"""The digest of a configuration: what a person may choose changes it, and nothing else does."""
+"""Settings, and the digest of a configuration: what a person may choose changes it, and nothing else does."""
 
 from __future__ import annotations
 
@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
+from pipelines.errors import MusterError
 from pipelines.policy import PRESETS
-from pipelines.settings import Home, Settings, configuration_sha256
+from pipelines.settings import Home, Settings, configuration_sha256, load_settings
 
 
 @pytest.mark.parametrize(
@@ -37,3 +38,22 @@ def test_presets_and_settings_are_told_apart(tmp_path: Path) -> None:
     home = Home(tmp_path)
     chosen = (Settings(), Settings(policy="denver"), Settings(transit_hours=8), Settings(policy_file="none.yml"))
     assert len({configuration_sha256(home, settings) for settings in chosen}) == len(chosen)
+
+
+@pytest.mark.parametrize(("code", "told"), [("XX", "no country 'XX'"), ("UK", "the United Kingdom is GB")])
+def test_an_office_is_in_a_country_that_exists(tmp_path: Path, code: str, told: str) -> None:
+    (tmp_path / "muster.yml").write_text(f"office_country_code: {code}\n")
+    with pytest.raises(MusterError, match=told):
+        load_settings(Home(tmp_path))
+    (tmp_path / "muster.yml").write_text("office_country_code: XK\n")
+    assert load_settings(Home(tmp_path)).office_country_code == "XK"
+
+
+def test_the_rhythm_of_a_feed_may_be_written_either_way(tmp_path: Path) -> None:
+    digests = set()
+    for name in ("rhythm", "rhythm_days"):
+        (tmp_path / "muster.yml").write_text(f"feeds: {{bookings: {{{name}: 7}}}}\n")
+        settings = load_settings(Home(tmp_path))
+        assert settings.feeds["bookings"].rhythm_days == 7
+        digests.add(settings.sha256())
+    assert len(digests) == 1

@@ -118,6 +118,11 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["create table core.segment as select 1 as segment_key, false as is_time_flagged"],
         ["create table core.segment as select 1 as segment_key, true as is_time_flagged"],
     ),
+    "home_country_is_known": (
+        ["create table reference.gazetteer_place as select 'GB' as country_code, 'country' as place_type"],
+        ["create table stage.person as select 'P1' as person_id, unnest(['GB', null]) as home_country_code"],
+        ["create table stage.person as select 'P1' as person_id, 'UK' as home_country_code"],
+    ),
     "booking_status_is_listed": (
         ["create table reference.booking_status as select 'HK' as status_code"],
         ["create table land.bookings as select 1 as file_number, 1 as record_number, 'hk' as status_code"],
