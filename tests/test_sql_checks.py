@@ -118,6 +118,21 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["create table core.segment as select 1 as segment_key, false as is_time_flagged"],
         ["create table core.segment as select 1 as segment_key, true as is_time_flagged"],
     ),
+    "every_trip_kept_a_record": (
+        [
+            "create table land.rejected_record as select * from (values ('registrations', 'T1'), ('bookings', 'ABC'), "
+            "('expenses', 'R1|2'), ('people', 'P1'), ('registrations', null), "
+            "('registrations', '[erased:0f]')) as r(table_name, key_text)"
+        ],
+        [
+            "create table core.trip_reference as select * from (values ('registration', 'T1'), "
+            "('booking', 'booking:ABC:2026-01-01'), ('expense', 'expense:R1')) as t(source, trip_ref)"
+        ],
+        [
+            "create table core.trip_reference as select * from (values ('registration', 'T2'), "
+            "('booking', 'booking:ABC:2026-01-01'), ('expense', 'expense:R1')) as t(source, trip_ref)"
+        ],
+    ),
     "home_country_is_known": (
         ["create table reference.gazetteer_place as select 'GB' as country_code, 'country' as place_type"],
         ["create table stage.person as select 'P1' as person_id, unnest(['GB', null]) as home_country_code"],
