@@ -394,6 +394,10 @@ def _describe(error: Exception) -> str:
             "The disk failed to read or write; check that it is sound and has room, then try again. "
             "What was published stays in force."
         )
+    if type(error).__module__.startswith("_duckdb") and type(error).__name__ in ("BinderException", "CatalogException"):
+        from pipelines.published import OTHER_VERSION  # late, as all of it: the command line starts in a moment
+
+        return f"The publication {OTHER_VERSION}"
     # The text of an unexpected error may hold a value from a file, so only its kind is shown.
     return f"Muster stopped on a defect of its own ({type(error).__name__}); run with --verbose for details."
 

@@ -275,6 +275,7 @@ def _week_report(home: Home, settings: Settings) -> dg.AssetsDefinition:
         from pipelines.bridge import Week
         from pipelines.reports.week import issue
 
+        dagster_instance.mark_run(context.instance, context.run)
         issued = issue(home, str(Week(date.fromisoformat(context.partition_key))))
         return dg.MaterializeResult(metadata={"folder": str(issued.folder), "files": len(issued.files)})
 
@@ -305,7 +306,6 @@ def _schedule(job: Any, settings: Settings) -> dg.ScheduleDefinition:
 def _sensor(job: Any, home: Home) -> dg.SensorDefinition:
     @dg.sensor(name="inbox", job=job, minimum_interval_seconds=60, description="Runs when the inbox has changed.")
     def inbox(context: dg.SensorEvaluationContext) -> dg.SensorResult | dg.SkipReason:
-        dagster_instance.close_dead_runs(context.instance)
         state = inbox_state(home)
         if state == context.cursor:
             return dg.SkipReason("The inbox is as it was.")
@@ -383,6 +383,8 @@ def _run_resource(
 
     @dg.resource(config_schema=RunConfig.to_fields_dict())
     def muster(context: dg.InitResourceContext) -> Iterator[pipeline.Run]:
+        if context.instance is not None and context.run is not None:
+            dagster_instance.mark_run(context.instance, context.run)
         chosen = context.resource_config or {}
         zone = load_settings(home).office_timezone
         instants = {name: _instant(chosen.get(name), zone, name) for name in ("as_of", "known_at")}

@@ -24,6 +24,7 @@ from sqlalchemy.pool import SingletonThreadPool
 
 from pipelines.errors import MusterError
 from pipelines.permissions import require_private
+from pipelines.run_history import ENDED
 from pipelines.settings import PROJECT, Home, default_home
 
 if TYPE_CHECKING:
@@ -36,7 +37,10 @@ FIRST_PORT = 3000
 """Where Dagster's pages are served unless another port is asked for."""
 
 PROCESS_TAG = "muster/process"
-"""Marks a run of the command line with its process."""
+"""Marks a run with the process that works on it."""
+
+_UNMARKED_SECONDS = 180.0
+"""A process marks its run within the first second; one that has not by now was ended before it could."""
 
 _PATIENCE_SECONDS = 5.0
 _RECORDS = ("history/runs.db", "history/runs/index.db", "schedules/schedules.db")
@@ -109,18 +113,37 @@ def _is_at_work(mark: str) -> bool:
         return False
     except PermissionError:
         pass
-    return _mark(process) == mark
+    found = _mark(process)
+    return found == mark or found.endswith(":")  # of another account, whose beginning may be hidden
+
+
+def mark_run(instance: dagster.DagsterInstance, run: dagster.DagsterRun) -> None:
+    """Mark a run as worked on by this process."""
+    if run.tags.get(PROCESS_TAG) != this_process():
+        instance.add_run_tags(run.run_id, {PROCESS_TAG: this_process()})
+
+
+def is_dead(record: dagster.RunRecord) -> bool:
+    """Whether the process of a run that is recorded as under way is no more."""
+    mark = record.dagster_run.tags.get(PROCESS_TAG)
+    if mark:
+        return not _is_at_work(mark)
+    return time.time() - record.update_timestamp.timestamp() > _UNMARKED_SECONDS
 
 
 def close_dead_runs(instance: dagster.DagsterInstance) -> None:
-    """Record as failed what a killed process left as under way; Dagster would wait for its end for ever."""
+    """Record as failed, or stopped, what a killed process left as under way, for who runs no daemon of Dagster's.
+
+    Dagster's own monitoring of runs does the same where its daemon is at work (:mod:`pipelines.launcher`).
+    """
     from dagster import DagsterRunStatus, RunsFilter
 
     open_states = [DagsterRunStatus.NOT_STARTED, DagsterRunStatus.STARTING, DagsterRunStatus.STARTED]
-    for run in instance.get_runs(RunsFilter(statuses=open_states)):
-        mark = run.tags.get(PROCESS_TAG)
-        if mark and not _is_at_work(mark):
-            instance.report_run_failed(run, "The process of this run was ended before the run was.")
+    for record in instance.get_run_records(RunsFilter(statuses=[*open_states, DagsterRunStatus.CANCELING])):
+        if is_dead(record) and record.dagster_run.status == DagsterRunStatus.CANCELING:
+            instance.report_run_canceled(record.dagster_run, ENDED)
+        elif is_dead(record):
+            instance.report_run_failed(record.dagster_run, ENDED)
 
 
 def save_without_waiting(connection: object, record: object) -> None:

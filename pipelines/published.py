@@ -19,6 +19,12 @@ NAME_ROLES: tuple[Role, ...] = ("duty", "steward")
 """Roles whose file holds names; every look at it goes into the access log."""
 
 
+OTHER_VERSION = (
+    "was made by another version of Muster and lacks what is asked of it; run 'muster run' to publish again."
+)
+"""What a table or a column that is not there means, of a published file that can be opened."""
+
+
 @dataclasses.dataclass(frozen=True)
 class PublicationRow:
     """The one row of ``mart.publication``; instants are naive UTC."""

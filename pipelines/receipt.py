@@ -16,6 +16,7 @@ from pipelines.contracts import TECHNICAL_COLUMNS, Contract, load_contracts
 from pipelines.erasure.people import Everything, Person
 from pipelines.landing.cast import quote
 from pipelines.landing.load import FileState, file_states
+from pipelines.landing.stage import require_sound
 from pipelines.published import open_role
 from pipelines.settings import Home, Settings, load_settings
 
@@ -73,6 +74,7 @@ def _received(home: Home, settings: Settings, contracts: dict[str, Contract], pe
             numbers = person.records.get((state.landed.feed, state.landed.sha256))
             if not numbers:
                 continue
+            require_sound(home, [state.staged] if state.staged else [])
             until = retention.kept_until(con, state, numbers, settings.retention) or _KEPT
             where = f"{state.landed.feed}:{state.landed.sha256[:12]}"
             loaded, columns = _columns(con, state, numbers)

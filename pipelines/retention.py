@@ -23,6 +23,7 @@ from pipelines.erasure.forget import pending_path
 from pipelines.errors import MusterError
 from pipelines.landing.cast import name, quote
 from pipelines.landing.load import FileState, file_states
+from pipelines.landing.stage import require_sound
 from pipelines.settings import Home, Retention, Settings
 
 # What dates a record: the last day that it speaks of, else when it was made.
@@ -124,7 +125,7 @@ def _expire_received(
                 changes.append(Changed(state.landed, None, state.account.records))
                 removed.files += 1
                 continue
-            numbers = _old_records(con, state, kept, today)
+            numbers = _old_records(home, con, state, kept, today)
             if not numbers:
                 continue
             is_document = contract is not None and contract.format != "csv"
@@ -157,13 +158,17 @@ def _is_past(home: Home, state: FileState, kept: Retention, today: datetime, is_
     return shortest is not None and state.received_at < today - timedelta(days=shortest)
 
 
-def _old_records(con: duckdb.DuckDBPyConnection, state: FileState, kept: Retention, today: datetime) -> set[int]:
+def _old_records(
+    home: Home, con: duckdb.DuckDBPyConnection, state: FileState, kept: Retention, today: datetime
+) -> set[int]:
     """The records of one file that are past their time; of a trip all or none."""
     contract, staged = state.contract, state.staged
     if contract is None or staged is None or not staged.rows.exists():
         return set()
     rows = f"read_parquet({quote(str(staged.rows))})"
     found: set[int] = set()
+    if (contract.table == _PEOPLE and kept.people_days) or (contract.table in _DATES and kept.trips_days):
+        require_sound(home, [staged])
     if contract.table == _PEOPLE and kept.people_days:
         sql = f"select record_number from {rows} where active_to_date < ?"
         found |= _numbers(con, sql, today - timedelta(days=kept.people_days))

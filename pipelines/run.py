@@ -237,7 +237,21 @@ class Run:
         with self._timed("land", "retention"):
             self._enforce_retention()
         with self._timed("land", "load"):
-            landing.load(self.con, self.home, self.settings, self.contracts, self.known_at, kept=self.kept)
+            landing.load(
+                self.con,
+                self.home,
+                self.settings,
+                self.contracts,
+                self.known_at,
+                kept=self.kept,
+                tell=self._warn_spoilt,
+            )
+
+    def _warn_spoilt(self, message: str) -> None:
+        from pipelines import validation
+
+        self._warnings.append(validation.Finding("staged_file_spoilt", "warning", "land.file", 1, message))
+        self.tell(message)
 
     def _heed_clock(self, newest: datetime | None) -> None:
         """Where the clock was set back, what was received before still counts, and it is said (F5).

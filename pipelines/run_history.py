@@ -27,6 +27,7 @@ _STATUS: dict[str, RunStatus] = {"SUCCESS": "succeeded", "FAILURE": "failed", "C
 _OWN_ERROR = re.compile(r"pipelines(?:\.\w+)+: (.+)", re.DOTALL)
 """An error of Muster's own, as Dagster keeps it: its sentence is made to be read and holds no personal value."""
 _ELSEWHERE = "Dagster's pages hold why."
+ENDED = "The process of this run was ended before the run was."
 
 
 @dataclass(frozen=True)
@@ -119,7 +120,13 @@ def _problem(path: Path) -> str:
         return _ELSEWHERE
     steps = [step for step, event in events if event.get("event_type_value") == "STEP_FAILURE" and step]
     broke = [f"It broke in the step '{step}'. {_ELSEWHERE}" for step in steps]
-    return next(iter([*told, *broke]), _ELSEWHERE)
+    # A run that fails by itself says with what; one whose process is gone was closed by somebody else, without more.
+    closed = [ENDED for _, event in events if _is_closing(event)]
+    return next(iter([*told, *broke, *closed]), _ELSEWHERE)
+
+
+def _is_closing(event: dict[str, Any]) -> bool:
+    return event.get("event_type_value") == "PIPELINE_FAILURE" and event.get("event_specific_data") is None
 
 
 def _sentences(event: dict[str, Any]) -> Iterator[str]:

@@ -133,6 +133,8 @@ def _as_rows(result: duckdb.DuckDBPyConnection) -> list[Row]:
 
 
 def _unreadable(path: str, error: duckdb.Error) -> MusterError:
+    if isinstance(error, duckdb.BinderException | duckdb.CatalogException):
+        return MusterError(f"Generation {Path(path).parent.name} {published.OTHER_VERSION}")
     return MusterError(
         f"The published file {Path(path).name} of generation {Path(path).parent.name} cannot be read "
         f"({type(error).__name__}); run 'muster run' to publish a new one."

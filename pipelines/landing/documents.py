@@ -162,8 +162,7 @@ def _finish(read: _Read, typed: pa.Table) -> Account:
             rows=good.num_rows,
             message=message,
             received_to=newest.isoformat(timespec="microseconds") if newest else None,
-            staged_bytes=staged.rows.stat().st_size,
-            rejected_bytes=staged.rejected.stat().st_size if rejected else 0,
+            **staged.describe_files(len(rejected)),
         )
     )
 

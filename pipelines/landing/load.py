@@ -6,6 +6,7 @@ read by one statement, whatever the number of files.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,7 +16,7 @@ import pyarrow as pa
 
 from pipelines.contracts import Contract, ReceivedAtColumn, ReusedKey, table_contracts
 from pipelines.landing.cast import name, quote
-from pipelines.landing.stage import Account, Staged
+from pipelines.landing.stage import Account, Staged, require_sound
 from pipelines.landing.store import LandedFile, is_released, ledger
 from pipelines.settings import Home, Settings
 
@@ -110,20 +111,21 @@ def load(
     known_at: datetime,
     every_version: bool = False,
     kept: Kept | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> None:
     """Make every table of schema ``land`` in ``con``; only files received by ``known_at`` count (F5).
 
     Staged files must exist (:func:`pipelines.landing.stage_files`). ``every_version`` keeps superseded rows and held
     snapshots, to find all that was ever received about somebody. ``kept`` knows which tables of ``con`` are there
-    already, made of the same files by the same contracts.
+    already, made of the same files by the same contracts. ``tell`` is told of staged files that were spoilt.
     """
     del settings
     known_at = naive_utc(known_at)
     con.execute("create schema if not exists land")
-    states = _known_states(con, home, contracts, known_at)
+    states = _known_states(con, home, contracts, known_at, tell)
     for contract in contracts.values():
         if contract.mode == "snapshot" and not every_version:
-            hold_snapshots(con, home, _counted(states, contract))
+            hold_snapshots(con, home, _counted(states, contract), tell)
     for table, declared in table_contracts(contracts).items():
         fillers = [contract for contract in contracts.values() if contract.table == table]
         counted = {contract.feed: _counted(states, contract) for contract in fillers}
@@ -132,6 +134,7 @@ def load(
             continue
         con.execute(declared.ddl())
         for contract in fillers:
+            _require_sound(home, counted[contract.feed], tell)
             if counted[contract.feed]:
                 _load_feed(con, contract, counted[contract.feed], known_at, every_version)
         if kept is not None:
@@ -140,11 +143,16 @@ def load(
     _write_files(con, states)
     rejected = _inputs([], [state for state in states if state.account.rejected])
     if kept is None or not kept.is_current("land.rejected_record", rejected):
+        _require_sound(home, [state for state in states if state.account.rejected], tell)
         _write_rejected(con, states)
         if kept is not None:
             kept.note("land.rejected_record", rejected)
     if kept is not None:
         kept.note_content(("land.feed", "land.file"))
+
+
+def _require_sound(home: Home, states: list[FileState], tell: Callable[[str], None] | None) -> None:
+    require_sound(home, (state.staged for state in states if state.staged), tell)
 
 
 def _counted(states: list[FileState], contract: Contract) -> list[FileState]:
@@ -173,13 +181,18 @@ def _inputs(contracts: list[Contract], states: list[FileState]) -> str:
 
 
 def _known_states(
-    con: duckdb.DuckDBPyConnection, home: Home, contracts: dict[str, Contract], known_at: datetime
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    contracts: dict[str, Contract],
+    known_at: datetime,
+    tell: Callable[[str], None] | None = None,
 ) -> list[FileState]:
     """The files that count at ``known_at``, densely numbered."""
     states = file_states(home, contracts)
     for state in states:
         by_column = state.contract is not None and isinstance(state.contract.received_at, ReceivedAtColumn)
         if by_column and state.counts and state.staged and state.received_at > known_at:
+            require_sound(home, [state.staged], tell)
             # Only the rows received by then count; the file is as new as the newest of these.
             found = con.execute(
                 f"select max(received_at) from read_parquet({quote(str(state.staged.rows))}) where received_at <= ?",
@@ -208,10 +221,16 @@ def _key_sql(contract: Contract) -> str:
     return "concat_ws(chr(31), " + ", ".join(parts) + ")"
 
 
-def hold_snapshots(con: duckdb.DuckDBPyConnection, home: Home, states: list[FileState]) -> None:
+def hold_snapshots(
+    con: duckdb.DuckDBPyConnection,
+    home: Home,
+    states: list[FileState],
+    tell: Callable[[str], None] | None = None,
+) -> None:
     """Mark as held every snapshot that drops too many keys of the last good one of its part, unless released (F4)."""
     if len(states) < 2 or states[0].contract is None:
         return
+    _require_sound(home, states, tell)
     key = _key_sql(states[0].contract)
     con.execute(
         "create or replace temp table snapshot_key as select distinct file_index::integer as position, "

@@ -2,18 +2,21 @@
 
 Beside ``landing/<feed>/<sha256>`` lie ``<sha256>.<contract digest>.staged.parquet`` (accepted rows),
 ``….rejected.parquet`` (rejected records with reason and raw bytes; only where there are any) and ``….account.json``,
-which is written last and makes the others valid. They are a cache: a file is parsed again only if its contract changes.
+which is written last and makes the others valid. They are a cache: a file is parsed again only if its contract changes,
+or if what lies beside it is not what was written. The account holds the SHA-256 of the others and of itself, and who
+reads rows asks for :func:`require_sound` first, so what a disk spoilt is never used.
 """
 
 from __future__ import annotations
 
 import contextlib
+import hashlib
 import json
 import os
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -81,6 +84,8 @@ class Account:
     """The latest receipt that a column gives; None where no column does."""
     staged_bytes: int = 0
     rejected_bytes: int = 0
+    staged_sha256: str = ""
+    rejected_sha256: str = ""
 
 
 class Staged:
@@ -97,21 +102,96 @@ class Staged:
         self.rejected = folder / f"{stem}.rejected.parquet"
         self.account_file = folder / f"{stem}.account.json"
 
+        self._account: Account | None = None
+
     def account(self) -> Account | None:
-        """The account if the file is staged and whole, else None."""
+        """The account if the file is staged and as long as it was, else None; its bytes are for `require_sound`."""
         try:
-            account = Account(**json.loads(self.account_file.read_text()))
-            whole = (not account.staged_bytes or self.rows.stat().st_size == account.staged_bytes) and (
-                not account.rejected_bytes or self.rejected.stat().st_size == account.rejected_bytes
-            )
-        except (OSError, ValueError, TypeError):
+            document = json.loads(self.account_file.read_bytes())
+            is_whole = document.pop("account_sha256") == _digest_of(document)
+            account = Account(**document)
+            for path, byte_count, _ in self._files(account):
+                is_whole = is_whole and path.stat().st_size == byte_count
+        except (OSError, ValueError, TypeError, KeyError, AttributeError):
             return None
-        return account if whole else None
+        self._account = account if is_whole else None
+        return self._account
+
+    def _files(self, account: Account) -> Iterator[tuple[Path, int, str]]:
+        for path, byte_count, sha256 in (
+            (self.rows, account.staged_bytes, account.staged_sha256),
+            (self.rejected, account.rejected_bytes, account.rejected_sha256),
+        ):
+            if byte_count:
+                yield path, byte_count, sha256
+
+    def spoilt(self) -> Path | None:
+        """The first file whose bytes are not those that were written; the account itself where it is not whole."""
+        account = self._account or self.account()
+        if account is None:
+            return self.account_file
+        return next((path for path, _, sha256 in self._files(account) if _sha256(path) != sha256), None)
+
+    def describe_files(self, rejected: int) -> dict[str, Any]:
+        """Size and digest of what was written, for the account."""
+        made: dict[str, Any] = {"staged_bytes": self.rows.stat().st_size, "staged_sha256": _sha256(self.rows)}
+        if rejected:
+            made |= {"rejected_bytes": self.rejected.stat().st_size, "rejected_sha256": _sha256(self.rejected)}
+        return made
 
     def write(self, account: Account) -> Account:
         """Commit: the account is written last."""
-        write_atomically(self.account_file, json.dumps(asdict(account)).encode())
+        document = asdict(account)
+        sealed = {**document, "account_sha256": _digest_of(document)}
+        write_atomically(self.account_file, json.dumps(sealed).encode())
         return account
+
+
+def _digest_of(document: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
+
+
+def _sha256(path: Path) -> str:
+    try:
+        with path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError:
+        return ""
+
+
+_SOUND: dict[Path, tuple[int, ...]] = {}
+"""What the file system told of an account whose files this process found to be sound."""
+
+
+def require_sound(home: Home, staged_files: Iterable[Staged], tell: Callable[[str], None] | None = None) -> list[Path]:
+    """Verify staged files that are about to be read; what is spoilt is named and staged anew from the landed bytes.
+
+    Returns what was spoilt. Raises MusterError where the landed file was changed too, or the new one is spoilt again.
+    """
+    found = []
+    for staged in staged_files:
+        if _SOUND.get(staged.account_file) == _looks(staged):
+            continue
+        spoilt = staged.spoilt()
+        if spoilt is not None:
+            found.append(spoilt)
+            if tell is not None:
+                tell(f"{spoilt} is not what was written: it is made anew from the file that was received.")
+            staged.account_file.unlink(missing_ok=True)
+            stage_files(home, {staged.contract.feed: staged.contract})
+            if staged.account() is None or staged.spoilt() is not None:
+                raise MusterError(f"{spoilt} cannot be kept as it is written; look at the disk, then run again.")
+        _SOUND[staged.account_file] = _looks(staged)
+    return found
+
+
+def _looks(staged: Staged) -> tuple[int, ...]:
+    looks: list[int] = []
+    for path in (staged.rows, staged.rejected, staged.account_file):
+        with contextlib.suppress(OSError):
+            status = path.lstat()
+            looks += [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
+    return tuple(looks)
 
 
 def rejected_tables(
@@ -191,8 +271,7 @@ def finish(
             rows=rows,
             message=message,
             received_to=newest.isoformat(timespec="microseconds") if newest else None,
-            staged_bytes=staged.rows.stat().st_size,
-            rejected_bytes=staged.rejected.stat().st_size if count else 0,
+            **staged.describe_files(count),
         )
     )
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import shutil
 import sqlite3
 import threading
@@ -98,6 +99,31 @@ def test_a_spoilt_record_of_runs_begins_anew(name: str, server: Server, victim: 
     assert answer["code"] == 0, answer["lines"]
     assert any("record of runs" in line and "begins anew" in line for _, line in answer["lines"])
     victim.check_finished()
+
+
+def test_a_byte_of_staged_rows_that_a_disk_spoilt_is_found_named_and_read_from_the_received_file(
+    server: Server, template: Path, victim: Victim, tmp_path: Path
+) -> None:
+    untouched = Victim.copy_of(template, tmp_path / "untouched")
+    largest = max(victim.home.landing.glob("registrations/*.staged.parquet"), key=lambda path: path.stat().st_size)
+    content = bytearray(largest.read_bytes())
+    content[len(content) // 2] ^= 1
+    times = largest.stat()
+    largest.write_bytes(content)
+    os.utime(largest, ns=(times.st_atime_ns, times.st_mtime_ns))
+    for home in (victim, untouched):
+        home.receive(0, 1)  # so that the table of registrations is made anew
+    assert server.one(untouched.steps())["code"] == 0
+    answer = server.one(victim.command())
+    assert answer["code"] == 0, answer["lines"]
+    assert any(str(largest) in line and "made anew" in line for _, line in answer["lines"])
+    victim.check_finished()
+    sql = "select severity, message from mart.data_quality where check_name = 'staged_file_spoilt'"
+    [(severity, message)] = victim.rows(sql)
+    assert severity == "warning" and str(largest.name) in message
+    for table in ("stay", "exposure", "trip", "exposure_by_week", "traveller_contact"):
+        sql = f"select * from mart.{table} order by all"
+        assert victim.rows(sql) == untouched.rows(sql) != []
 
 
 class _Clock(datetime):

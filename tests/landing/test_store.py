@@ -12,7 +12,8 @@ import pytest
 from pipelines import landing
 from pipelines.errors import MusterError
 from pipelines.landing import store
-from pipelines.settings import Home
+from pipelines.settings import Home, Settings
+from tests.landing.conftest import LATER
 
 PEOPLE = "person_id,email\np1,a@example.edu\n"
 
@@ -113,6 +114,59 @@ def test_unchanged_files_are_not_parsed_again_and_a_changed_contract_parses_them
     digest = office.contracts()["people"].digest()
     beside = [path.name for path in (office.home.landing / "people").iterdir()]
     assert all(name.count(".") < 2 or digest in name for name in beside)
+
+
+def flip(path: Path, at: int) -> None:
+    """Spoil one byte and leave size and time of change as they were, as a disk does."""
+    content, times = bytearray(path.read_bytes()), path.stat()
+    content[at] ^= 0x10
+    path.write_bytes(content)
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+@pytest.mark.parametrize("kind", ["staged", "rejected", "account"])
+@pytest.mark.parametrize("where", [0.0, 0.3, 0.5, 0.99])
+def test_a_spoilt_staged_file_is_named_and_made_anew_and_never_read(office: Any, kind: str, where: float) -> None:
+    office.put(
+        "people/a.csv", PEOPLE + "".join(f"p{number},{number}@example.edu\n" for number in range(2, 200)) + "x\n"
+    )
+    office.run()
+    people, rejected = office.rows("from land.people order by all"), office.rows("from land.rejected_record")
+    assert len(people) == 199 and len(rejected) == 1
+    [path] = (office.home.landing / "people").glob(f"*.{kind}.*")
+    sound = path.read_bytes()
+    flip(path, int(where * len(sound)))
+    told: list[str] = []
+    contracts = office.contracts()
+    staged_anew = landing.stage_files(office.home, contracts)  # which looks at accounts alone
+    landing.load(office.con, office.home, Settings(), contracts, LATER, tell=told.append)
+    assert len(told) + len(staged_anew) == 1 and all(str(path) in line for line in told)
+    assert office.rows("from land.people order by all") == people
+    assert office.rows("from land.rejected_record") == rejected
+    assert path.read_bytes() == sound
+    landing.load(office.con, office.home, Settings(), contracts, LATER, tell=told.append)
+    assert len(told) + len(staged_anew) == 1
+
+
+def test_a_spoilt_staged_file_of_a_changed_landed_one_is_refused(office: Any) -> None:
+    office.put("people/a.csv", PEOPLE)
+    office.run()
+    [staged] = (office.home.landing / "people").glob("*.staged.parquet")
+    flip(staged, 40)
+    [entry] = landing.ledger(office.home)
+    entry.path(office.home).write_text(PEOPLE.replace("p1", "p9"))
+    with pytest.raises(MusterError, match=entry.sha256):
+        landing.load(office.con, office.home, Settings(), office.contracts(), LATER)
+
+
+def test_what_a_version_without_digests_staged_is_parsed_once_more(office: Any) -> None:
+    office.put("people/a.csv", PEOPLE)
+    office.run()
+    [account] = (office.home.landing / "people").glob("*.account.json")
+    document = json.loads(account.read_text())
+    account.write_text(json.dumps({name: value for name, value in document.items() if "_sha256" not in name}))
+    assert [each.loaded for each in landing.stage_files(office.home, office.contracts())] == [1]
+    assert landing.stage_files(office.home, office.contracts()) == []
 
 
 def test_receipt_comes_from_the_file_name_in_the_zone_of_the_contract(office: Any) -> None:
