@@ -6,6 +6,7 @@ import json
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -130,3 +131,21 @@ def test_a_hostile_name_is_text_in_a_heading(number: int, at_home: Path) -> None
     heading = open_person(f"t_{number:016x}").title[0].value
     unescaped = [c for i, c in enumerate(heading) if c in "<>[]*_`$:" and heading[i - 1] != "\\"]
     assert heading != "Person" and unescaped == []
+
+
+def test_a_publication_of_a_version_before_a_column_is_told_in_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    fixture.write_generation(tmp_path)
+    for path in (tmp_path / "published" / "current").glob("*.duckdb"):
+        with duckdb.connect(str(path)) as con:
+            con.execute("alter table mart.stay drop column since_at")
+            con.execute("alter table mart.stay drop column until_at")
+    use(tmp_path, monkeypatch)
+    app = run()
+    app.radio[0].set_value("Another time").run()
+    app.date_input[0].set_value("2026-11-20").run()
+    assert not app.exception
+    body = text(app)
+    assert "This page cannot be shown." in body and "made by another version of Muster" in body
+    assert "BinderException" not in body and "since_at" not in body

@@ -13,6 +13,7 @@ import sys
 import time
 from pathlib import Path
 
+import duckdb
 import pytest
 
 from pipelines import cli
@@ -264,3 +265,18 @@ def test_every_instant_of_an_answer_says_that_it_is_utc(published: Home, capsys:
     for kind in ("json", "csv"):
         code, out, _ = muster(capsys, "sql", query, "--format", kind, "--home", published.root)
         assert code == 0 and len(re.findall(r"T\d\d:\d\d:\d\d(?:\.\d+)?Z", out)) == 4, out
+
+
+@pytest.mark.parametrize(
+    "asked", [["--at", "2026-11-23"], ["--from", "2026-11-16", "--to", "2026-11-23", "--near", "50.45,30.52,100"]]
+)
+def test_a_publication_of_a_version_before_a_column_is_one_sentence(
+    published: Home, capsys: pytest.CaptureFixture[str], asked: list[str]
+) -> None:
+    for path in (published.published / "current").glob("*.duckdb"):
+        with duckdb.connect(str(path)) as con:
+            con.execute("alter table mart.stay drop column since_at")
+            con.execute("alter table mart.stay drop column until_at")
+    code, out, err = muster(capsys, "who", *asked, "--home", published.root)
+    assert (code, out) == (1, "") and is_one_sentence(err)
+    assert "made by another version" in err and "'muster run'" in err
