@@ -123,18 +123,35 @@ def head_path(home: Home) -> Path:
     return home.logs / "access.head"
 
 
+def _next_path(home: Home) -> Path:
+    """Where the head of a log that is about to lose its oldest lines waits until the log has lost them."""
+    return home.logs / "access.head.next"
+
+
 def _seal(home: Home, head: Head) -> str:
     text = json.dumps(asdict(head), sort_keys=True)
     return hmac.new(secret_key(home), b"access log\0" + text.encode(), hashlib.sha256).hexdigest()
 
 
-def _write_head(home: Home, head: Head) -> None:
-    journal.replace(head_path(home), journal.line_of({**asdict(head), "seal": _seal(home, head)}))
+def _write_head(home: Home, head: Head, path: Path | None = None) -> None:
+    journal.replace(path or head_path(home), journal.line_of({**asdict(head), "seal": _seal(home, head)}))
 
 
 def _head(home: Home) -> Head | None:
-    """The head, None where there is none; raises MusterError where it is not the one that was written."""
-    path = head_path(home)
+    """The head, None where there is none; raises MusterError where it is not the one that was written.
+
+    Where a crash came after the oldest lines were removed and before the head said so, it is the head that waited.
+    """
+    head, after = _read_head(home, head_path(home)), _read_head(home, _next_path(home))
+    if after is not None and (head is None or head.before_sha256 != after.before_sha256):
+        first = next(_lines(log_path(home)), b"")
+        link = (_entry(first) or {}).get("previous_sha256") if first else after.before_sha256
+        if link == after.before_sha256 and bool(first) == bool(after.lines):
+            return after
+    return head
+
+
+def _read_head(home: Home, path: Path) -> Head | None:
     try:
         document = json.loads(path.read_bytes())
         seal = document.pop("seal")
@@ -268,11 +285,14 @@ def forget_before(home: Home, moment: datetime.datetime) -> int:
         if not gone:
             return 0
         old = _head(home) or _counted(path)
-        kept = b"".join(line + b"\n" for line in itertools.islice(_lines(path), gone, None))
-        # The log first: a crash between the two leaves a head that no longer fits, and verify says so.
-        last = _counted(path).last_sha256
-        journal.replace(path, kept)
-        _write_head(home, Head(kept.count(b"\n"), last, _digest(last_gone), old.removed_lines + gone))
+        before, lines = old.removed_lines + gone, verdict.lines - gone
+        after = Head(lines, _counted(path).last_sha256, _digest(last_gone), before)
+        # The new head is on disk before the log changes: a crash leaves the old log with the old head, or the new log
+        # with the head that waits for it.
+        _write_head(home, after, _next_path(home))
+        journal.replace(path, (line + b"\n" for line in itertools.islice(_lines(path), gone, None)))
+        _write_head(home, after)
+        _next_path(home).unlink(missing_ok=True)
     return gone
 
 

@@ -8,7 +8,7 @@ import getpass
 import json
 import os
 import secrets
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -74,15 +74,18 @@ def rewrite(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> int:
     return len(before) - len(after)
 
 
-def replace(path: Path, data: bytes) -> None:
-    """Put a new file of these bytes, for its owner alone and on disk, in the place of the old one."""
+def replace(path: Path, data: bytes | Iterable[bytes]) -> None:
+    """Put a new file of these bytes, for its owner alone and on disk, in the place of the old one.
+
+    Bytes that come one after the other are written as they come, so that nobody holds all of them.
+    """
     draft = path.with_name(f".{path.name}.{secrets.token_hex(6)}.tmp")
     descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
-        try:
-            write_all(descriptor, data)
-        finally:
-            os.close(descriptor)
+        with os.fdopen(descriptor, "wb") as file:
+            file.writelines([data] if isinstance(data, bytes) else data)
+            file.flush()
+            os.fsync(descriptor)
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)

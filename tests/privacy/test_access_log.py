@@ -4,8 +4,12 @@ from __future__ import annotations
 
 import datetime
 import json
+import os
+import signal
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -128,6 +132,64 @@ def test_a_log_emptied_by_age_goes_on(home: Home) -> None:
     assert verify(home).problem is None
     look(home, 0)
     assert (verify(home).problem, verify(home).lines) == (None, 1)
+
+
+@pytest.mark.parametrize("is_all", [False, True])
+@pytest.mark.parametrize("point", range(8))
+def test_a_kill_while_old_lines_leave_is_no_tampering_and_the_next_time_ends_it(
+    home: Home, point: int, is_all: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = [json.loads(line)["looked_at"] for line in log_path(home).read_bytes().splitlines()]
+    at = datetime.datetime.fromisoformat(written[4]).replace(tzinfo=None)
+    moment = datetime.datetime(2100, 1, 1) if is_all else at
+    gone = LINES if is_all else sum(each < written[4] for each in written)
+    count = 0
+
+    def killed_at_point(kind: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **options: Any) -> Any:
+            nonlocal count
+            count += 1
+            if count == point + 1:
+                os.kill(os.getpid(), signal.SIGKILL)
+            return kind(*arguments, **options)
+
+        return call
+
+    process = os.fork()
+    if not process:
+        monkeypatch.setattr(os, "fsync", killed_at_point(os.fsync))
+        monkeypatch.setattr(Path, "replace", killed_at_point(Path.replace))
+        monkeypatch.setattr(Path, "unlink", killed_at_point(Path.unlink))
+        access_log.forget_before(home, moment)
+        os._exit(0)
+    assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGKILL
+    verdict = verify(home)
+    assert verdict.problem is None and verdict.lines in (LINES, LINES - gone)
+    look(home, 90)
+    assert verify(home).problem is None
+    access_log.forget_before(home, moment)
+    assert verify(home).problem is None
+    kept = [json.loads(line)["traveller_ids"][0] for line in log_path(home).read_bytes().splitlines()]
+    expected = [] if is_all else [*(f"t_{number}" for number in range(gone, LINES)), "t_90"]
+    assert kept == expected or (is_all and kept == ["t_90"])
+    change(home, lambda found: found[:-1])
+    assert verify(home).problem is not None or not kept
+
+
+def test_a_log_of_years_is_not_held_in_memory_when_old_lines_leave(home: Home) -> None:
+    ids = [f"t_{number:016x}" for number in range(2_000)]
+    for _ in range(250):
+        access_log.record_look(home, "who", "duty", "000001-x", {}, ids, user="officer", rows=len(ids))
+    size = log_path(home).stat().st_size
+    written = [json.loads(line)["looked_at"] for line in log_path(home).read_bytes().splitlines()]
+    moment = datetime.datetime.fromisoformat(written[LINES]).replace(tzinfo=None)
+    tracemalloc.start()
+    gone = access_log.forget_before(home, moment)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert gone == sum(each < written[LINES] for each in written) > 0
+    assert verify(home).problem is None and verify(home).lines == LINES + 250 - gone
+    assert size > 9_000_000 and peak < size / 5
 
 
 def test_a_log_that_was_changed_is_not_trimmed(home: Home) -> None:
