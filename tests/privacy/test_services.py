@@ -70,10 +70,10 @@ def test_a_unit_keeps_personal_data_to_its_account(path: Path) -> None:
 @pytest.mark.parametrize("path", UNITS, ids=lambda path: path.stem)
 def test_systemd_takes_the_unit(path: Path, tmp_path: Path) -> None:
     known = re.findall(r"^(\w+)=", path.read_text(), re.MULTILINE)
-    assert len(known) > 30  # told also where systemd is absent: the file is not empty
+    assert len(known) > 30  # also where systemd is absent: the file is not empty
     analyze = shutil.which("systemd-analyze")
     if analyze is None:
-        return
+        pytest.skip("there is no systemd-analyze; install systemd to have the units checked by it")
     copy = tmp_path / path.name
     text = path.read_text().replace(f"{INSTALLED}/.venv/bin", str(BIN)).replace(INSTALLED, str(PROJECT))
     copy.write_text(text)
