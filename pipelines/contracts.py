@@ -26,7 +26,7 @@ from pipelines.feeds.registry import FORMATS
 from pipelines.settings import SQL, Home, Settings, compose_yaml, describe_validation, load_yaml
 
 SHIPPED = SQL / "land"
-PARSER_VERSION = 1
+PARSER_VERSION = 2
 """Raised whenever the same bytes and contract would be parsed differently; staged files are then made anew."""
 
 ColumnType = Literal["text", "integer", "decimal", "boolean", "date", "instant", "local_time", "choice", "list"]

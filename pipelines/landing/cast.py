@@ -13,6 +13,11 @@ from pipelines.contracts import SQL_TYPES, Column, Contract, ReceivedAtColumn, n
 from pipelines.landing.text import GateError
 
 MIN_YEAR, MAX_YEAR = 1900, 2200
+TRAVEL_YEARS = (1991, 2059)
+"""Of the times of travel: the years whose changes of clocks and weeks are known (`pipelines.reference`), less a margin.
+One trip of another year, which is a slip of somebody's pen, would otherwise keep all others from being counted."""
+TRAVEL_DATES = ("transaction_date",)
+"""Dates on which somebody was somewhere; local times always are."""
 
 _TRUE = ("true", "yes", "y", "t", "1")
 _FALSE = ("false", "no", "n", "f", "0")
@@ -81,8 +86,9 @@ class _Header:
 
 def _trimmed(column: str) -> str:
     """SQL of a text without white space around it, NULL where nothing is left; most texts need no costly trim."""
-    needs = f"{column} < '!' or {column}[-1] <= ' ' or contains({column}, '\u00a0')"
-    return f"case when {needs} then nullif(trim({column}, ' \t\r\n\u00a0'), '') else {column} end"
+    # A byte order mark stands before a value where files were joined; no letter of any name sorts after it.
+    needs = f"{column} < '!' or {column} >= '\ufeff' or {column}[-1] <= ' ' or contains({column}, '\u00a0')"
+    return f"case when {needs} then nullif(trim({column}, ' \t\r\n\u00a0\ufeff'), '') else {column} end"
 
 
 def _text(position: int | None) -> str:
@@ -292,8 +298,11 @@ def _problems(column_name: str, column: Column, text: str, value: str) -> list[t
         return []
     found = [(wrong, f"{column_name} is not {kinds[column.type]} in the declared format")]
     if column.type != "boolean":
-        outside = f"year({value}) not between {MIN_YEAR} and {MAX_YEAR}"
-        found.append((outside, f"{column_name} is outside the years {MIN_YEAR} to {MAX_YEAR}"))
+        is_travel = column.type == "local_time" or column_name in TRAVEL_DATES
+        first, last = TRAVEL_YEARS if is_travel else (MIN_YEAR, MAX_YEAR)
+        found.append(
+            (f"year({value}) not between {first} and {last}", f"{column_name} is outside the years {first} to {last}")
+        )
     return found
 
 

@@ -16,7 +16,7 @@ import shutil
 import stat
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -37,6 +37,8 @@ _BLOCK = 4 * 1024 * 1024
 _SHA = re.compile(r"^[0-9a-f]{64}$")
 _TEMPORARY = re.compile(r"(^[.~#])|(~$)|\.(tmp|temp|part|partial|crdownload|filepart|swp|lock)$", re.IGNORECASE)
 _SETTLED_NS = 2_000_000_000
+_HARMLESS = "\u200c\u200d\u00a0\u3000"
+"""Joiners and spaces that names of some scripts need."""
 
 
 @dataclass(frozen=True)
@@ -75,6 +77,18 @@ class LandedFile:
         """The part of a snapshot that the file name names; None where it names none."""
         lowered = self.file_name.casefold()
         return next((part for part in contract.parts if part.casefold() in lowered), None)
+
+
+def printable(name: str) -> str:
+    """A file's name as text that can be stored and shown: what is no letter, or would steer a screen, is spelt out."""
+    if name.isprintable():
+        return name
+    return "".join(letter if letter.isprintable() or letter in _HARMLESS else _spelt(letter) for letter in name)
+
+
+def _spelt(letter: str) -> str:
+    byte = ord(letter) - 0xDC00  # how Python holds a byte of a name that is not in the file system's encoding
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else letter.encode("unicode_escape").decode()
 
 
 def _now() -> str:
@@ -157,7 +171,7 @@ def _land_one(home: Home, feed: str, source: Path, landed_at: str) -> tuple[Land
         _link_once(temporary, folder / sha256)  # also where an entry has lost its bytes, as in a copy of a home at work
         if sidecar.exists():
             return read_sidecar(sidecar), status
-        landed = LandedFile(feed, sha256, status.st_size, source.name, landed_at)
+        landed = LandedFile(feed, sha256, status.st_size, printable(source.name), landed_at)
         with sidecar_temporary.open("w") as out:
             json.dump(asdict(landed), out)
             out.flush()
@@ -172,7 +186,9 @@ def _land_one(home: Home, feed: str, source: Path, landed_at: str) -> tuple[Land
 def read_sidecar(path: Path) -> LandedFile:
     """One ledger entry; a MusterError names a broken one."""
     try:
-        return LandedFile(**json.loads(path.read_text()))
+        found = LandedFile(**json.loads(path.read_text()))
+        name = printable(found.file_name)
+        return found if name == found.file_name else replace(found, file_name=name)
     except (OSError, ValueError, TypeError) as error:
         raise MusterError(f"The ledger entry {path} cannot be read; restore it from a backup.") from error
 
@@ -195,11 +211,15 @@ def _inbox_files(home: Home, notices: list[str]) -> Iterator[tuple[str, Path]]:
         if _TEMPORARY.search(entry.name):
             continue
         if entry.is_symlink():
-            notices.append(f"inbox/{entry.name} is a link and is not read; put a real folder or file there.")
+            notices.append(f"inbox/{printable(entry.name)} is a link and is not read; put a real folder or file there.")
         elif entry.is_file():
             yield LOOSE_FEED, entry
         elif entry.is_dir():
             yield from _folder_files(entry, notices)
+
+
+def _shown(entry: Path) -> str:
+    return printable(f"inbox/{entry.parent.name}/{entry.name}")
 
 
 def _folder_files(folder: Path, notices: list[str]) -> Iterator[tuple[str, Path]]:
@@ -207,13 +227,13 @@ def _folder_files(folder: Path, notices: list[str]) -> Iterator[tuple[str, Path]
         if _TEMPORARY.search(entry.name):
             continue
         if entry.is_symlink():
-            notices.append(f"inbox/{folder.name}/{entry.name} is a link and is not read; copy the file itself.")
+            notices.append(f"{_shown(entry)} is a link and is not read; copy the file itself.")
         elif entry.is_dir():
-            notices.append(f"inbox/{folder.name}/{entry.name} is a folder below a feed and is not read.")
+            notices.append(f"{_shown(entry)} is a folder below a feed and is not read.")
         elif entry.is_file():
-            yield folder.name, entry
+            yield printable(folder.name), entry
         else:
-            notices.append(f"inbox/{folder.name}/{entry.name} is no regular file and is not read.")
+            notices.append(f"{_shown(entry)} is no regular file and is not read.")
 
 
 def inbox_notices(home: Home) -> list[str]:

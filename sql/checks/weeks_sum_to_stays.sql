@@ -1,6 +1,7 @@
 -- title: person-days over all weeks, places and levels equal those of the stays that count (E4)
 -- severity: blocking
--- Shares of more than ten candidates are rounded, each by less than one part.
+-- Shares of more than ten candidates are rounded, each by less than one part. A stay may be as long as its feed says, and
+-- the parts of 116 years are more than a bigint holds.
 with parameter as (
     select
         as_of,
@@ -12,13 +13,13 @@ with parameter as (
 of_stays as (
     select
         sum(
-            (
+            cast(
                 epoch_us(
                     coalesce(
                         s.ends_at,
                         case when s.starts_at < a.as_of then a.as_of else s.starts_at + a.open_time end
                     )
-                ) - epoch_us(s.starts_at)
+                ) - epoch_us(s.starts_at) as hugeint
             ) * 2520 // s.candidate_count
         ) as parts
     from core.stay_piece as s
@@ -28,7 +29,7 @@ of_stays as (
 
 of_exposure as (
     select
-        sum((epoch_us(ends_at) - epoch_us(starts_at)) * 2520 // candidate_count) as parts,
+        sum(cast(epoch_us(ends_at) - epoch_us(starts_at) as hugeint) * 2520 // candidate_count) as parts,
         sum(case when candidate_count > 10 then 1 else 0 end) as rounded_count
     from core.exposure_interval
 ),
