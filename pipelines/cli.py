@@ -337,6 +337,8 @@ def main() -> NoReturn:
 def execute(arguments: list[str]) -> int:
     """Run one command and return its exit code; failures are printed as one sentence, never as a trace."""
     os.umask(0o077)
+    if not all(argument.isascii() or _is_text(argument) for argument in arguments):
+        return _fail("An argument holds bytes that are no UTF-8 text; write it again.", 2)
     try:
         result = app(args=arguments, prog_name="muster", standalone_mode=False)
         sys.stdout.flush()
@@ -362,6 +364,14 @@ def execute(arguments: list[str]) -> int:
         if "--verbose" in arguments:
             raise
         return _fail(_describe(error), 1)
+
+
+def _is_text(argument: str) -> bool:
+    try:
+        argument.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _fail(message: str, code: int) -> int:

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator
 from pathlib import Path
 
-from pipelines.errors import MusterError
+from pipelines.errors import MusterError, UsageError
 from pipelines.settings import Home
 
 SECRETS = ("secret.key", "auth.toml", "smtp.password")
@@ -23,6 +23,18 @@ def private_folders(home: Home) -> list[Path]:
     """The folders of a home that are for its owner alone, those that exist."""
     names = (home.landing, home.warehouse, home.published, home.reports, home.decisions, home.logs, home.erasures)
     return [path for path in (*names, home.root / "dagster") if path.exists()]
+
+
+def require_outside(home: Home, path: Path, option: str, *allowed: Path) -> None:
+    """Refuse to write an answer into the home, where it would take the place of a file or outlive its people's erasure.
+
+    Raises UsageError.
+    """
+    target = path.resolve()
+    if any(target.is_relative_to(folder.resolve()) for folder in allowed):
+        return
+    if target.is_relative_to(home.root.resolve()):
+        raise UsageError(f"{option} {path} is inside the home, whose files are Muster's own; name a place outside it.")
 
 
 def require_private(home: Home) -> None:

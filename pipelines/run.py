@@ -18,6 +18,7 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+from pipelines.errors import UsageError
 from pipelines.settings import Home, Settings, load_settings
 
 if TYPE_CHECKING:
@@ -100,6 +101,7 @@ class Run:
         _check_policy(home, self.settings)
         self.run_id = run_id or warehouse.new_run_id()
         self.began = time.perf_counter()
+        _require_known_year(as_of)
         self._as_of, self._known_at = as_of, known_at
         self._started_at: datetime | None = None
         self._progress = progress
@@ -449,6 +451,15 @@ class _Background:
             raise self._error
         assert self._report is not None  # noqa: S101
         return self._report
+
+
+def _require_known_year(as_of: datetime | None) -> None:
+    """Weeks and the clocks of places are known for some decades; beyond them nothing could be counted."""
+    from pipelines.landing.cast import TRAVEL_YEARS
+
+    first, last = TRAVEL_YEARS
+    if as_of is not None and not first <= as_of.year <= last:
+        raise UsageError(f"--as-of is outside the years {first} to {last}.")
 
 
 def _load_contracts(home: Home, settings: Settings) -> dict[str, Any]:

@@ -9,10 +9,12 @@ import re
 import sys
 from collections.abc import Iterable
 from pathlib import Path
+from typing import BinaryIO
 
 from pipelines import access_log
 from pipelines.commands import answers
 from pipelines.errors import MusterError, UsageError
+from pipelines.permissions import require_outside
 from pipelines.published import NAME_ROLES, role_file
 from pipelines.sandbox import Limits
 from pipelines.settings import SQL, Home, load_settings
@@ -62,6 +64,8 @@ def saved_queries(folder: Path = SQL / "queries") -> list[SavedQuery]:
 def run_sql(home: Home, options: SqlOptions, output_format: str) -> None:
     """Answer and print, or write to a file; without a query, a session at a terminal, else the list of saved ones."""
     chosen = answers.output_format_of(output_format, options.output)
+    if options.output is not None:
+        require_outside(home, options.output, "--output")
     given = [source for source in (options.text, options.file, options.name) if source is not None]
     if len(given) > 1:
         raise UsageError("Give one query: as text, with --file or with --query.")
@@ -112,14 +116,25 @@ def saved_text(options: SqlOptions) -> tuple[str, dict[str, str]]:
         sql = by_name[options.name].text
     elif options.file is not None:
         try:
-            sql = options.file.read_text(encoding="utf-8")
+            with options.file.open("rb") as stream:
+                sql = _bounded(stream).decode("utf-8")
         except (OSError, UnicodeDecodeError) as error:
             reason = getattr(error, "strerror", None) or "it is not UTF-8 text"
             raise UsageError(f"{options.file} cannot be read: {reason}.") from None
     else:
-        sql = sys.stdin.read() if options.text == "-" else str(options.text)
+        sql = _bounded(sys.stdin.buffer).decode("utf-8", "replace") if options.text == "-" else str(options.text)
     given = read_parameters(options.parameters)
     return sql, parameters | {name: _as_date(value, parameters.get(name, "")) for name, value in given.items()}
+
+
+def _bounded(stream: BinaryIO) -> bytes:
+    """What is there to read, up to one byte more than the gate takes, for a device or a pipe may never end."""
+    from pipelines.sandbox.gate import MAX_SQL_BYTES
+
+    text = stream.read(MAX_SQL_BYTES + 1)
+    if len(text) > MAX_SQL_BYTES:
+        raise UsageError(f"The text is longer than {MAX_SQL_BYTES // 1024} KB; shorten it.")
+    return text
 
 
 def _as_date(value: str, default: str) -> str:

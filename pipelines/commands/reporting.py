@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from pipelines.errors import MusterError, UsageError
+from pipelines.permissions import require_outside
 from pipelines.settings import Home
 from pipelines.tables import FORMATS, print_rows
 
@@ -38,6 +39,8 @@ def report_week(home: Home, options: WeekOptions, output_format: str) -> None:
 
     if output_format not in FORMATS:
         raise UsageError(f"There is no format '{output_format}'; choose one of {', '.join(FORMATS)}.")
+    if options.out is not None:
+        require_outside(home, options.out, "--out", home.reports)
     server = sending.server(home.require()) if options.is_sent else None
     issued = issue(home, options.week, options.out, options.copy, _tell)
     report = issued.report

@@ -268,6 +268,54 @@ def test_every_instant_of_an_answer_says_that_it_is_utc(published: Home, capsys:
 
 
 @pytest.mark.parametrize(
+    "words",
+    [
+        ["forget", "--yes", "--person", "\udcff"],
+        ["privacy", "receipt", "--person", "ada\udcfe@example.edu"],
+        ["places", "resolve", "\udcff"],
+        ["policy", "explain", "TR\udcff"],
+        ["sql", "select '\udcff'"],
+        ["who", "--country", "\udcff\udcfe"],
+    ],
+)
+def test_bytes_that_are_no_text_are_refused_in_one_sentence(
+    published: Home, capsys: pytest.CaptureFixture[str], words: list[str]
+) -> None:
+    code, out, err = muster(capsys, *words, "--home", published.root)
+    assert (code, out) == (2, "") and is_one_sentence(err) and "no UTF-8 text" in err
+
+
+def test_a_file_of_sql_that_never_ends_is_refused_at_once(
+    published: Home, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    code, out, err = muster(capsys, "sql", "--file", "/dev/zero", "--home", published.root)
+    assert (code, out) == (2, "") and is_one_sentence(err) and "longer than 20 KB" in err
+
+
+@pytest.mark.parametrize("inside", ["published/current/steward.duckdb", "places.csv", "logs/x.csv", "new.csv"])
+def test_an_answer_is_not_written_into_the_home(
+    published: Home, capsys: pytest.CaptureFixture[str], tmp_path: Path, inside: str
+) -> None:
+    link = tmp_path / "link"
+    link.symlink_to(published.root)
+    before = sorted((path, path.stat().st_size) for path in published.root.rglob("*"))
+    for target in (published.root / inside, link / inside):
+        code, out, err = muster(capsys, "sql", "select 1 as a", "--output", target, "--home", published.root)
+        assert (code, out) == (2, "") and is_one_sentence(err) and "inside the home" in err
+        code, out, err = muster(capsys, "report", "week", "--out", target, "--home", published.root)
+        assert (code, out) == (2, "") and is_one_sentence(err) and "inside the home" in err
+    assert sorted((path, path.stat().st_size) for path in published.root.rglob("*")) == before
+
+
+@pytest.mark.parametrize("as_of", ["1950-01-01", "2065-01-01", "9999-12-31"])
+def test_a_run_as_of_a_year_without_weeks_is_refused(
+    published: Home, capsys: pytest.CaptureFixture[str], as_of: str
+) -> None:
+    code, _, err = muster(capsys, "run", "--as-of", as_of, "--home", published.root)
+    assert code == 2 and "outside the years 1991 to 2059" in err and "Traceback" not in err
+
+
+@pytest.mark.parametrize(
     "asked", [["--at", "2026-11-23"], ["--from", "2026-11-16", "--to", "2026-11-23", "--near", "50.45,30.52,100"]]
 )
 def test_a_publication_of_a_version_before_a_column_is_one_sentence(
