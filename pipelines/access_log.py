@@ -158,7 +158,7 @@ def _read_head(home: Home, path: Path) -> Head | None:
         head = Head(**document)
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
+    except (OSError, ValueError, RecursionError, KeyError, TypeError, AttributeError):
         raise MusterError(f"{path} cannot be read, so nobody can tell whether lines are missing; restore it.") from None
     if not hmac.compare_digest(str(seal), _seal(home, head)):
         raise MusterError(f"{path} was not written by this home: it was changed, or secret.key was.")
@@ -205,7 +205,7 @@ def _last_line(descriptor: int) -> bytes:
 def _entry(line: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
     return found if isinstance(found, dict) else None
 

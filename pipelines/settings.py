@@ -265,10 +265,26 @@ def compose_yaml(path: Path) -> yaml.Node | None:
     return yaml.compose(path.read_text(encoding="utf-8"), Loader=_LOADER)
 
 
+_MOST_YAML_BYTES = 1 << 20
+_MOST_BRACKETS = 5_000
+"""So many may be nested without the parser, which is not Python's own, running out of its stack."""
+
+
+def _yaml_text(path: Path) -> str:
+    with path.open("rb") as stream:
+        content = stream.read(_MOST_YAML_BYTES + 1)
+    if len(content) > _MOST_YAML_BYTES:
+        raise MusterError(f"{path} is longer than 1 MB, which no file of settings is; mend it and run again.")
+    nested = max(content.count(b"[") + content.count(b"{"), max(map(len, content.split(b"\n"))) // 2)
+    if nested > _MOST_BRACKETS:
+        raise MusterError(f"{path} is nested too deeply, or has too long a line; mend the file and run again.")
+    return content.decode("utf-8")
+
+
 def load_yaml(path: Path) -> Any:
     """Read one YAML file; a missing or broken one becomes a MusterError that names file, line and column."""
     try:
-        text = path.read_text(encoding="utf-8")
+        text = _yaml_text(path)
         with contextlib.suppress(yaml.YAMLError):
             return yaml.load(text, Loader=_LOADER)  # noqa: S506
         # Refused: read again for the clearer words of the other loader.
@@ -277,6 +293,8 @@ def load_yaml(path: Path) -> Any:
         raise MusterError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise MusterError(f"{path} is not UTF-8 text; save it as UTF-8.") from error
+    except RecursionError:
+        raise MusterError(f"{path} is nested too deeply; mend the file and run again.") from None
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}, column {mark.column + 1}" if mark else ""

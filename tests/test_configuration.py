@@ -57,3 +57,20 @@ def test_the_rhythm_of_a_feed_may_be_written_either_way(tmp_path: Path) -> None:
         assert settings.feeds["bookings"].rhythm_days == 7
         digests.add(settings.sha256())
     assert len(digests) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"[" * 100_000, "nested too deeply"),
+        (b"{" * 50_000 + b"\n", "nested too deeply"),
+        (b"[\n" * 50_000, "nested too deeply"),
+        (b"- " * 50_000, "nested too deeply"),
+        (b"[" * 3_000 + b"]" * 3_000, "muster.yml"),
+        (b"x: y\n" * 300_000, "longer than 1 MB"),
+    ],
+)
+def test_settings_that_no_parser_survives_are_one_sentence(tmp_path: Path, content: bytes, words: str) -> None:
+    (tmp_path / "muster.yml").write_bytes(content)
+    with pytest.raises(MusterError, match=words):
+        load_settings(Home(tmp_path))

@@ -61,6 +61,7 @@ TAMPERED = {
     "all removed": (lambda lines: [], f"ends before line 1: {LINES} lines were removed"),
     "two exchanged": (swapped, "line 3 does not follow line 2"),
     "one inserted": (lambda lines: [*lines[:2], lines[1], *lines[2:]], "line 3 does not follow line 2"),
+    "JSON without end": (lambda lines: [*lines[:2], b"[" * 100_000, *lines[3:]], "line 3 is no entry"),
     "no JSON": (lambda lines: [*lines[:2], b"nothing happened", *lines[3:]], "line 3 is no entry"),
     "cut off": (lambda lines: [*lines[:-1], lines[-1][:40]], f"line {LINES} is no entry"),
 }
