@@ -1,7 +1,7 @@
 -- title: person-days over all weeks, places and levels equal those of the stays that count (E4)
 -- severity: blocking
--- Shares of more than ten candidates are rounded, each by less than one part. A stay may be as long as its feed says, and
--- the parts of 116 years are more than a bigint holds.
+-- Shares of more than ten candidates are rounded, each by less than one part. The parts of a stay of 116 years are more
+-- than a bigint holds.
 with parameter as (
     select
         as_of,
