@@ -7,7 +7,6 @@ import re
 from pathlib import Path
 
 import duckdb
-import pyarrow as pa
 
 from pipelines.errors import MusterError
 from pipelines.places.gazetteer import TABLES, Progress, ensure_gazetteer
@@ -17,7 +16,7 @@ from pipelines.settings import REFERENCE, Home
 COLUMNS = ("alias", "place_id", "place_status", "member_country_codes")
 """Columns of an alias file; a home's ``places.csv`` needs the first two."""
 
-_ALIAS = pa.schema([(name, pa.string()) for name in (*COLUMNS, "source")])
+_ALIAS = (*COLUMNS, "source")
 
 _ALIAS_SQL = f"""
     create or replace table reference.place_alias as
@@ -70,13 +69,17 @@ def load_reference(con: duckdb.DuckDBPyConnection, home: Home | None = None, pro
     own = home.root / "places.csv" if home else None
     if own is not None and own.exists():
         rows += _read(own, "home")
-    con.register("alias", pa.Table.from_pylist(rows, _ALIAS))
+    # As parameters: an Arrow table that is registered makes DuckDB import pandas.
+    values = ", ".join(f"unnest(${name}::varchar[]) as {name}" for name in _ALIAS)
+    con.execute(
+        f"create or replace temp table alias as select {values}", {name: [row[name] for row in rows] for name in _ALIAS}
+    )
     con.execute(_ALIAS_SQL)
     unknown = con.execute(
         "select count(distinct place_id), min(place_id) from alias "
         "where place_id not in (select place_id from reference.gazetteer_place)"
     ).fetchall()[0]
-    con.unregister("alias")
+    con.execute("drop table alias")
     if unknown[0]:
         raise MusterError(
             f"{own or 'place_aliases.csv'}: there is no place '{unknown[1]}' ({unknown[0]} such values); write "

@@ -1,10 +1,10 @@
 -- Grain: one row per span text, way of naming and place that it names.
 -- Rules: P1.
 -- Why: the one look-up in the gazetteer of a run. name_weight orders places of one name where the text chooses none: an
--- alias counts as the usual name or more, a region's as a city of 300,000 people at least ('Bali' is no town in Bengal);
--- the home's own is a kind of its own, above all. Where a name has several places in one region only the largest can
--- ever be chosen. A word after a comma that names nothing may misspell the country or region of the word before it
--- ('Jerusalem, Isreal'): one wrong, missing, swapped or added letter, two in nine letters or more.
+-- alias counts as the usual name or more, a region's as a city of 300,000 people at least ('Bali' is no town in
+-- Bengal); the home's own is a kind of its own, above all. Where a name has several places in one region only the
+-- largest can ever be chosen. A word after a comma that names nothing may misspell the country or region of the word
+-- before it ('Jerusalem, Isreal'): one wrong, missing, swapped or added letter, two in nine letters or more.
 with
 
 place_span as (
