@@ -34,9 +34,9 @@ from pathlib import Path
 import duckdb
 
 from pipelines.errors import MusterError
-from pipelines.models import fields
+from pipelines.models import discover, fields
 from pipelines.published import ROLES, current
-from pipelines.settings import SQL, Home, load_settings, load_yaml
+from pipelines.settings import Home, load_settings
 
 __all__ = ["Publication", "clean_up", "current", "publish"]
 
@@ -255,11 +255,12 @@ class _Writer:
             self.con.execute(f'create view {_TARGET}.main."{table}" as select * from mart."{table}"')
 
     def _comment(self, tables: list[str]) -> None:
+        comments = []
         for table in tables:
             description = _descriptions().get(table)
             if description:
-                self.con.execute(f"""comment on table {_TARGET}.mart."{table}" is '{_quoted(description)}'""")
-                self.con.execute(f"""comment on view {_TARGET}.main."{table}" is '{_quoted(description)}'""")
+                comments.append(f"""comment on table {_TARGET}.mart."{table}" is '{_quoted(description)}'""")
+                comments.append(f"""comment on view {_TARGET}.main."{table}" is '{_quoted(description)}'""")
         rows = self.con.execute(
             "select table_name, column_name from duckdb_columns() where database_name = $1 and schema_name = 'mart'",
             [_TARGET],
@@ -267,7 +268,8 @@ class _Writer:
         for table, column in rows:
             meaning = _field_comments().get(column)
             if meaning and table in tables:
-                self.con.execute(f"""comment on column {_TARGET}.mart."{table}"."{column}" is '{_quoted(meaning)}'""")
+                comments.append(f"""comment on column {_TARGET}.mart."{table}"."{column}" is '{_quoted(meaning)}'""")
+        self.con.execute(";".join(comments))  # hundreds, of which each would cost a call
 
     def _add_names(self, role: str) -> None:
         """Turn a copy of the analyst file into a duty or steward file."""
@@ -368,11 +370,10 @@ def _field_comments() -> dict[str, str]:
 def _descriptions() -> dict[str, str]:
     """Table name to its description and grain, from the YAML twins of sql/mart."""
     found = {"publication": "What these files were made of: the instants, the configuration. Grain: one row"}
-    for path in sorted((SQL / "mart").glob("*.yml")):
-        twin = load_yaml(path) or {}
-        text = " ".join(str(twin.get("description", "")).split())
-        grain = " ".join(str(twin.get("grain", "")).split())
-        found[path.stem] = f"{text} Grain: {grain}" if grain else text
+    for model in discover():
+        if model.layer == "mart":
+            text, grain = (" ".join(part.split()) for part in (model.twin.description, model.twin.grain))
+            found[model.name] = f"{text} Grain: {grain}" if grain else text
     return found
 
 
