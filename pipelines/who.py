@@ -344,9 +344,15 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
         )
 
         select
-            count_if(is_shown), count_if(is_unknown), count_if(is_unplaced), count_if(is_overdue),
-            count_if(is_possible), count_if(is_transit), count_if(is_en_route), count_if(is_unjudged),
-            count_if(is_coarse),
+            count(*) filter (where is_shown),
+            count(*) filter (where is_unknown),
+            count(*) filter (where is_unplaced),
+            count(*) filter (where is_overdue),
+            count(*) filter (where is_possible),
+            count(*) filter (where is_transit),
+            count(*) filter (where is_en_route),
+            count(*) filter (where is_unjudged),
+            count(*) filter (where is_coarse),
         from by_traveller
         """
     ).fetchone()

@@ -6,6 +6,7 @@ import asyncio
 import os
 import subprocess
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -138,4 +139,5 @@ def test_the_address_is_told_once_the_server_is_warm(
         async with server.lifespan(None):
             assert capsys.readouterr().out.split("\n") == ["warm", "It is there.", ""]
 
-    asyncio.run(start())
+    with ThreadPoolExecutor(1) as pool:  # where a browser test has been, this thread has a loop already
+        pool.submit(asyncio.run, start()).result()

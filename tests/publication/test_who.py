@@ -46,6 +46,13 @@ def test_notes_say_what_is_not_known_overdue_left_out_invented_and_stale(publish
     assert "'people'" not in notes
 
 
+def test_nobody_is_said_to_be_nobody(published: Home) -> None:
+    long_ago = instant("2001-01-01")
+    for question in (Question(at=long_ago), Question(at=long_ago, near=Near(-80.0, 0.0, 1.0))):
+        answer = who(published, "analyst", question)
+        assert not answer.rows and answer.notes[0] == "0 travellers listed."
+
+
 def test_unknown_level_passes_every_minimum(published: Home) -> None:
     assert ids(who(published, "analyst", Question(min_level=5))) == ["t_cat", "t_bob"]
 
