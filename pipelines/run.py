@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import functools
 import hashlib
-import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from pipelines.kept import Kept
     from pipelines.models import Model, ModelResult
     from pipelines.publish import Publication
+    from pipelines.validation.background import BackgroundChecks
 
 Progress = Callable[[str], None]
 """Told one short sentence after another while a run works; never a personal value."""
@@ -108,7 +108,7 @@ class Run:
         self._state = _State()
         self._stack = contextlib.ExitStack()
         self._builder: Builder | None = None
-        self._checks: dict[str, _Background] = {}
+        self._checks: dict[str, BackgroundChecks] = {}
         self._warnings: list[validation.Finding] = []
         self.reports: dict[str, validation.Report] = {}
 
@@ -338,9 +338,11 @@ class Run:
                     self.kept.note("core.pseudonym", inputs)
 
     def _stage(self) -> None:
+        from pipelines.validation.background import BackgroundChecks
+
         self._build("stage", [model for model in self.models if model.layer == "stage"])
         # The checks of feeds and stage tables run beside the SQL of the later layers.
-        self._checks["stage"] = _Background(self.con.cursor(), self.contracts, self.models, "stage", self.kept)
+        self._checks["stage"] = BackgroundChecks(self.con.cursor(), self.contracts, self.models, "stage", self.kept)
 
     def _core(self) -> None:
         self._build("core", [model for model in self.models if model.layer == "core"])
@@ -399,58 +401,6 @@ class Run:
         for part, seconds in self._state.publication.seconds.items():
             self._state.timings.append(Timing("publish", part, seconds))
         erasure.finish_interrupted(self.home)
-
-
-class _Background:
-    """The checks of one scope in a thread of its own, on a cursor of the build's connection."""
-
-    def __init__(
-        self,
-        cursor: duckdb.DuckDBPyConnection,
-        contracts: dict[str, Any],
-        models: list[Model],
-        scope: Any,
-        kept: Kept,
-    ) -> None:
-        self._report: validation.Report | None = None
-        self._error: BaseException | None = None
-        self._cursor = cursor
-        self._thread = threading.Thread(
-            target=self._work, args=(cursor, contracts, models, scope, kept), name=f"check-{scope}", daemon=True
-        )
-        self._thread.start()
-
-    def _work(
-        self,
-        cursor: duckdb.DuckDBPyConnection,
-        contracts: dict[str, Any],
-        models: list[Model],
-        scope: Any,
-        kept: Kept,
-    ) -> None:
-        from pipelines import validation
-
-        try:
-            self._report = validation.run(cursor, contracts, models, scope, kept, write=False)
-        except BaseException as error:  # raised again where the report is asked for
-            self._error = error
-        finally:
-            cursor.close()
-
-    def wait(self, stop: bool = False) -> None:
-        """Wait for the checks to end, whatever came of them; ``stop`` ends the query that is at work."""
-        if stop:
-            with contextlib.suppress(Exception):  # the cursor may be closed already
-                self._cursor.interrupt()
-        self._thread.join()
-
-    def report(self) -> validation.Report:
-        """The report, or the error that ended the checks."""
-        self.wait()
-        if self._error is not None:
-            raise self._error
-        assert self._report is not None  # noqa: S101
-        return self._report
 
 
 def _require_known_year(as_of: datetime | None) -> None:
