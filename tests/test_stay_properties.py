@@ -48,7 +48,7 @@ segments = st.fixed_dictionaries(
         "flight": st.sampled_from([None, "1", "2"]),
     }
 )
-itineraries = st.lists(segments, min_size=1, max_size=14)
+itineraries = st.lists(segments, min_size=1, max_size=14, unique_by=repr)  # a record has a key of its own
 
 
 def build(rows: list[dict[str, Any]], as_of: datetime = AS_OF) -> duckdb.DuckDBPyConnection:
