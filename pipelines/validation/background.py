@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import functools
 import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from pipelines.validation import Report, run
@@ -29,25 +31,17 @@ class BackgroundChecks:
         self._report: Report | None = None
         self._error: BaseException | None = None
         self._cursor = cursor
-        self._thread = threading.Thread(
-            target=self._work, args=(cursor, contracts, models, scope, kept), name=f"check-{scope}", daemon=True
-        )
+        check = functools.partial(run, cursor, contracts, models, scope, kept, write=False)
+        self._thread = threading.Thread(target=self._work, args=(check,), name=f"check-{scope}", daemon=True)
         self._thread.start()
 
-    def _work(
-        self,
-        cursor: duckdb.DuckDBPyConnection,
-        contracts: dict[str, Any],
-        models: list[Model],
-        scope: Any,
-        kept: Kept,
-    ) -> None:
+    def _work(self, check: Callable[[], Report]) -> None:
         try:
-            self._report = run(cursor, contracts, models, scope, kept, write=False)
+            self._report = check()
         except BaseException as error:  # raised again where the report is asked for
             self._error = error
         finally:
-            cursor.close()
+            self._cursor.close()
 
     def wait(self, stop: bool = False) -> None:
         """Wait for the checks to end, whatever came of them; ``stop`` ends the query that is at work."""

@@ -152,7 +152,7 @@ days as (
     group by observed_key, country_code, day_date
 ),
 
-registrations as (
+personal_registrations as (
     select trip_key
     from core.trip
     where source = 'registration' and purpose = 'personal'
@@ -183,7 +183,7 @@ personal_days as (
         d.observed_key,
         d.day_date
     from days as d
-    inner join registrations as r on d.registration_key = r.trip_key
+    inner join personal_registrations as r on d.registration_key = r.trip_key
 ),
 
 suspected_stays as (
@@ -263,7 +263,7 @@ select
     end as coverage
 from days as d
 inner join travellers as t on d.observed_key = t.observed_key
-left join registrations as r on d.registration_key = r.trip_key
+left join personal_registrations as r on d.registration_key = r.trip_key
 left join excused as x
     on d.observed_key = x.observed_key and d.country_code = x.country_code and d.day_date = x.day_date
 left join settled as s on d.observed_key = s.observed_key and d.day_date = s.day_date
