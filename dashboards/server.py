@@ -3,7 +3,7 @@
 ``streamlit run dashboards/server.py`` finds `app`; ``muster serve`` runs this file, which does the same. Streamlit
 enters `lifespan` after it has taken the port and before it answers: a browser that comes earlier waits those seconds,
 and its first page is as fast as any later one. What is done ahead is the same whoever comes: modules, figures of
-nothing, and who is where now by key. No name and no contact is read, so there is no look to log.
+nothing, who is where now and the exposure of these weeks, by key. No name and no contact is read, so there is no look to log.
 
 The application's modules are imported in the functions: their caches want Streamlit's runtime, which `app` makes.
 """
@@ -60,12 +60,14 @@ def import_pages() -> None:
 
 
 def ask_ahead() -> None:
-    """Open the file of each role that somebody has, and ask who is where now, by key; nothing is given to anybody.
+    """Open the file of each role that somebody has and ask, by key, who is where now and in which places these weeks.
+
+    Nothing is given to anybody.
 
     A home that cannot be read, or has no publication yet, is no reason not to serve: each page says what is wrong.
     """
     from dashboards import access, data
-    from dashboards.data import now
+    from dashboards.data import now, weekly
 
     try:
         roles = access.roles()
@@ -73,7 +75,9 @@ def ask_ahead() -> None:
         return
     for role in roles:
         try:
-            now.keep(data.publication_of(role))
+            shown = data.publication_of(role)
+            now.keep(shown)
+            weekly.keep(shown)
         except MusterError:
             continue
 

@@ -116,6 +116,7 @@ def _fill_travellers(con: duckdb.DuckDBPyConnection, trips: list[tuple[int, int]
     )
     for key, (traveller, trip) in enumerate(trips, start=1):
         con.execute("insert into core.trip_reference values (?, ?, ?, 'registration')", [key, f"T{trip}", traveller])
+    con.execute("create table core.record_prefix as select ['0000000001feed:'] as prefixes")
     con.execute("create table core.trip_link as select trip_key, trip_key as main_trip_key from core.trip_reference")
 
 
@@ -126,11 +127,11 @@ def _fill_segments(con: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], t
         ends_at = row["starts_at"] + timedelta(hours=row["hours"] if not is_movement else 1 + row["hours"] % 20)
         key = (
             row.get("key")
-            or sum(ord(letter) * 131**i for i, letter in enumerate(str(sorted(row.items(), key=str)))) % 2**40
+            or sum(ord(letter) * 131**i for i, letter in enumerate(str(sorted(row.items(), key=str)))) % 2**30
         )
         table.append(
             {
-                "segment_key": key,
+                "segment_key": (2**30 + key) * 64,  # the record `key` of the first file
                 "trip_key": trips.index((row["traveller_key"], row["trip"])) + 1,
                 "traveller_key": row["traveller_key"],
                 "source": "registration",
@@ -151,7 +152,6 @@ def _fill_segments(con: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], t
                 "carrier_code": "XX" if row["flight"] else None,
                 "service_number": row["flight"],
                 "updated_at": FIRST,
-                "evidence": f"feed:{key}",
             }
         )
     schema = pa.schema(
@@ -179,7 +179,6 @@ def _fill_segments(con: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], t
                 "carrier_code": pa.string(),
                 "service_number": pa.string(),
                 "updated_at": pa.timestamp("us"),
-                "evidence": pa.string(),
             }.items()
         ]
     )

@@ -14,7 +14,7 @@ from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 from dashboards import data, words
-from dashboards.data import Publication, Row, query, query_answer, queue
+from dashboards.data import Publication, Row, keep_answer, query, query_answer, queue
 from pipelines.bridge import Week
 from pipelines.errors import MusterError
 from pipelines.instants import parse_instant
@@ -44,6 +44,18 @@ def weeks(shown: Publication) -> list[date]:
     return [row["week"] for row in query(shown.role, shown.file, sql)]
 
 
+def keep(shown: Publication) -> None:
+    """Ask for the pieces of this week and the last, by key and without names, before anybody looks."""
+    current = week_of(shown, shown.as_of)
+    for week in (current, current - timedelta(weeks=1)):
+        keep_answer(shown, _CELLS, _span(shown, week))
+
+
+def _span(shown: Publication, week: date) -> dict[str, datetime]:
+    first, last = bounds(shown, week)
+    return {"first": first, "last": last}
+
+
 def by_level(shown: Publication, week: date) -> list[Row]:
     """Person-days by week and level for the chart, from 8 weeks before the week to 4 after it."""
     sql = """
@@ -68,6 +80,7 @@ def moving(shown: Publication, week: date) -> float:
 
 
 # One week's pieces of exposure, clipped to it; asked once a week and kept, for the page looks at it in many ways.
+# The time is said of both tables: what lies outside it is then not read of either.
 _CELLS = """
     select
         e.traveller_id, e.trip_id, e.place_id, e.place_name, e.risk_level, e.weight,
@@ -81,6 +94,7 @@ _CELLS = """
     from mart.exposure as e
     inner join mart.stay as s on e.stay_id = s.stay_id
     where e.starts_at < $last and e.ends_at > $first and e.presence not in ('transit', 'en_route')
+        and s.starts_at < $last and (s.ends_at > $first or s.ends_at is null)
 """
 
 _AMOUNTS = """
@@ -111,14 +125,13 @@ def figures(shown: Publication, week: date, keys: tuple[str, ...] = (), country:
 
     Each row holds person_days, travellers, trips, traveller_nights and highest_level.
     """
-    first, last = bounds(shown, week)
     names = ", ".join(keys) if keys else "1 as whole"
     group = ", ".join(keys) if keys else "()"
     rule, given = ("true", {}) if country is None else ("country = $country", {"country": country})
     found: dict[Key, Row] = {}
     for part in (_AMOUNTS, _NIGHTS):
         sql = part.format(keys=names, columns=", ".join(keys) or "1", group=group, rule=rule)
-        for row in query_answer(shown, _CELLS, {"first": first, "last": last}, sql, given):
+        for row in query_answer(shown, _CELLS, _span(shown, week), sql, given):
             key = tuple(row[name] for name in keys)
             found.setdefault(key, {"traveller_nights": 0}).update(row)
     return {key: row for key, row in found.items() if row.get("travellers")}

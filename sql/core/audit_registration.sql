@@ -90,7 +90,7 @@ records as (
         trip_key,
         min(starts_date) as starts_date,
         max(coalesce(ends_date, starts_date)) as ends_date,
-        list_sort(list(distinct evidence)) as evidence
+        list_sort(list(distinct segment_key)) as segment_keys
     from core.segment
     where source = 'registration'
     group by trip_key
@@ -118,7 +118,7 @@ select
         when v.identity_status <> 'matched' then 'person'
         when d.trip_key is not null then 'same_dates'
     end as status_cause,
-    r.evidence
+    r.segment_keys
 from trips as t
 inner join core.traveller as v on t.traveller_key = v.traveller_key
 inner join records as r on t.trip_key = r.trip_key

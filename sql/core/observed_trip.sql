@@ -109,9 +109,8 @@ spans as (
         max(s.ends_date) as ends_date,
         min(s.left_home_at) as left_home_at,
         bool_and(s.is_cancelled) as is_cancelled,
-        list_sort(list(distinct g.evidence)) as evidence
+        list_sort(list(distinct s.segment_key)) as segment_keys
     from stays as s
-    inner join core.segment as g on s.segment_key = g.segment_key
     group by s.observed_key, s.traveller_key
 ),
 
@@ -145,7 +144,7 @@ select
     u.has_booking,
     u.has_expense,
     u.observed_refs,
-    s.evidence,
+    s.segment_keys,
     o.trip_key as opening_trip_key,
     o.place_key as opening_place_key,
     o.segment_kind as opening_kind,

@@ -70,7 +70,6 @@ placed as (
         s.service_number,
         s.property_name,
         s.updated_at,
-        s.evidence,
         f.place_key as from_place_key,
         f.place_status as from_place_status,
         coalesce(f.timezone, d.timezone) as from_timezone,
@@ -228,6 +227,5 @@ select
     carrier_code,
     service_number,
     property_name,
-    updated_at,
-    evidence
+    updated_at
 from in_utc

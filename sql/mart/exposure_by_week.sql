@@ -30,8 +30,16 @@ places as (
 travellers as (
     select
         traveller_key,
-        coalesce(affiliation, 'unknown') as affiliation
+        coalesce(affiliation, 'unknown') as affiliation,
+        dense_rank() over (order by coalesce(affiliation, 'unknown')) as affiliation_key
     from core.traveller
+),
+
+affiliations as (
+    select distinct
+        affiliation_key,
+        affiliation
+    from travellers
 ),
 
 runs as (
@@ -73,7 +81,7 @@ cells as (
         s.risk_level,
         s.presence,
         s.candidate_count,
-        w.week_start_date,
+        s.week_number,
         s.starts_at as interval_starts_at,
         greatest(s.starts_at, w.starts_at) as starts_at,
         least(s.ends_at, w.ends_at) as ends_at
@@ -84,20 +92,17 @@ cells as (
 
 measured as (
     select
-        c.week_start_date,
-        p.country_code,
-        p.region_code,
-        p.place_id,
-        p.place_name,
+        c.week_number,
+        c.place_key,
         c.risk_level,
         case c.presence
-            when 'possible' then 'possible'
-            when 'overdue' then 'overdue'
-            when 'transit' then 'moving'
-            when 'en_route' then 'moving'
-            else 'present'
-        end as presence_group,
-        t.affiliation,
+            when 'possible' then 2
+            when 'overdue' then 3
+            when 'transit' then 4
+            when 'en_route' then 4
+            else 1
+        end as group_key,
+        t.affiliation_key,
         c.traveller_key,
         c.trip_key,
         (epoch_us(c.ends_at) - epoch_us(c.starts_at)) * 2520 // c.candidate_count as parts,
@@ -121,25 +126,46 @@ measured as (
             p.timezone = ze.timezone and year(c.ends_at) = ze.local_year
             and c.ends_at >= ze.starts_at and c.ends_at < ze.ends_at
     left join runs as r on c.stay_id = r.stay_id
+),
+
+-- By keys, for texts are long to compare; a place and a week are named once a group.
+summed as (
+    select
+        week_number,
+        place_key,
+        risk_level,
+        group_key,
+        affiliation_key,
+        count(distinct traveller_key) as travellers,
+        count(distinct trip_key) as trips,
+        sum(parts) as parts,
+        sum(actual_parts) as actual_parts,
+        sum(nights) as nights,
+        sum(arrival) as arrivals
+    from measured
+    group by week_number, place_key, risk_level, group_key, affiliation_key
 )
 
 select
-    week_start_date,
-    country_code,
-    region_code,
-    place_id,
-    place_name,
-    risk_level,
-    presence_group,
-    affiliation,
-    count(distinct traveller_key) as travellers,
-    count(distinct trip_key) as trips,
-    cast(sum(parts) as double) / 2520.0 / 86400000000.0 as person_days,
-    cast(sum(actual_parts) as double) / 2520.0 / 86400000000.0 as person_days_actual,
-    cast(sum(parts) - sum(actual_parts) as double) / 2520.0 / 86400000000.0 as person_days_planned,
-    cast(sum(nights) as bigint) as traveller_nights,
-    cast(sum(arrival) as bigint) as arrivals
-from measured
-group by
-    week_start_date, country_code, region_code, place_id, place_name, risk_level, presence_group, affiliation
-order by week_start_date, country_code, place_id, risk_level, presence_group, affiliation
+    w.week_start_date,
+    p.country_code,
+    p.region_code,
+    p.place_id,
+    p.place_name,
+    s.risk_level,
+    case s.group_key when 2 then 'possible' when 3 then 'overdue' when 4 then 'moving' else 'present' end
+        as presence_group,
+    f.affiliation,
+    s.travellers,
+    s.trips,
+    cast(s.parts as double) / 2520.0 / 86400000000.0 as person_days,
+    cast(s.actual_parts as double) / 2520.0 / 86400000000.0 as person_days_actual,
+    cast(s.parts - s.actual_parts as double) / 2520.0 / 86400000000.0 as person_days_planned,
+    cast(s.nights as bigint) as traveller_nights,
+    cast(s.arrivals as bigint) as arrivals
+from summed as s
+inner join weeks as w on s.week_number = w.week_number
+inner join places as p on s.place_key = p.place_key
+inner join affiliations as f on s.affiliation_key = f.affiliation_key
+order by
+    w.week_start_date, p.country_code, p.place_id, s.risk_level, presence_group, f.affiliation

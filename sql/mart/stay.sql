@@ -6,38 +6,6 @@ with pieces as (
     select * from core.stay_piece
 ),
 
--- Many stays rest on one segment, and need no grouping.
-alone as (
-    select
-        s.stay_id,
-        [g.evidence] as evidence
-    from pieces as s
-    inner join core.segment as g on s.segment_keys[1] = g.segment_key
-    where len(s.segment_keys) = 1
-),
-
-said as (
-    select
-        stay_id,
-        unnest(segment_keys) as segment_key
-    from pieces
-    where len(segment_keys) > 1
-),
-
-evidence as (
-    select
-        stay_id,
-        evidence
-    from alone
-    union all
-    select
-        s.stay_id,
-        list_sort(list_distinct(list(g.evidence))) as evidence
-    from said as s
-    inner join core.segment as g on s.segment_key = g.segment_key
-    group by s.stay_id
-),
-
 places as (
     select * from core.place
 ),
@@ -83,9 +51,18 @@ select
     g.precision,
     g.is_zone_assumed,
     g.timezone,
-    e.evidence
+    list_sort(
+        list_distinct(
+            list_transform(
+                s.segment_keys,
+                lambda each: concat(
+                    substr(f.prefixes[each // 68719476736], 11), cast(each // 64 % 1073741824 as varchar)
+                )
+            )
+        )
+    ) as evidence
 from pieces as s
-inner join evidence as e on s.stay_id = e.stay_id
+cross join core.record_prefix as f
 inner join runs as r on s.stay_id = r.stay_id
 inner join core.pseudonym as p on s.traveller_key = p.traveller_key
 inner join core.trip_reference as t on s.trip_key = t.trip_key

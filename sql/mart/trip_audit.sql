@@ -111,7 +111,7 @@ worded as (
         o.observed_key,
         concat(
             case
-                when o.opening_date > a.as_of_date
+                when o.opening_date >= a.as_of_date  -- today's may lie ahead still
                     then
                         case
                             when o.opening_kind = 'movement' and o.opening_type = 'rail'
@@ -253,7 +253,7 @@ united as (
         o.has_booking,
         o.has_expense,
         o.observed_refs,
-        o.evidence
+        o.segment_keys
     from results as r
     inner join observed as o on r.observed_key = o.observed_key
     inner join reasoned as w on r.observed_key = w.observed_key
@@ -290,7 +290,7 @@ united as (
         false as has_booking,
         false as has_expense,
         cast([concat('registration:', g.trip_id)] as varchar[]) as observed_refs,
-        g.evidence
+        g.segment_keys
     from registrations as g
     cross join parameter as a
     left join places as p on g.opening_place_key = p.place_key
@@ -330,12 +330,22 @@ select
     u.has_booking,
     u.has_expense,
     u.observed_refs,
-    u.evidence,
+    list_sort(
+        list_distinct(
+            list_transform(
+                u.segment_keys,
+                lambda each: concat(
+                    substr(f.prefixes[each // 68719476736], 11), cast(each // 64 % 1073741824 as varchar)
+                )
+            )
+        )
+    ) as evidence,
     d.decision,
     d.decision_note,
     d.decided_at,
     d.decided_by
 from united as u
+cross join core.record_prefix as f
 inner join core.pseudonym as p on u.traveller_key = p.traveller_key
 left join core.audit_decision as d on u.audit_id = d.audit_id
 order by u.starts_date desc, u.audit_id asc

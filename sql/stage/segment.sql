@@ -1,13 +1,12 @@
 -- Grain: segment of a registration, booking or expense report, as its feed states it, in local time.
--- Rules: S2 (status: cancelled, confirmed, possible), S3 (carrier and number in one spelling), F1 (evidence names the
--- record).
+-- Rules: S2 (status: cancelled, confirmed, possible), S3 (carrier and number in one spelling).
 -- A rented car counts as a presence where it was taken; an expense as a presence on its date, unless its type
 -- (a ticket, a fee) is bought from anywhere. ARNK only says that a stretch was not booked.
 -- Three capitals in a flight are an airport's code: FRA is Frankfurt there, and France only elsewhere. The kind of a
 -- code that has moved from one airport to another carries the day ('iata 2014-05-03'), by which it is read.
 -- identity_text joins what names the traveller; without a person id or an e-mail address it carries the trip as well,
 -- because a name alone does not make two trips one person's (S10).
--- segment_key packs file, record and repetition, so that it needs no sort and leads back to the bytes.
+-- segment_key packs file, record and repetition (F1), so that it needs no sort and leads back to the bytes.
 with registrations as (
     select * from land.registrations
 ),
@@ -26,13 +25,6 @@ booking_status as (
 
 expense_type as (
     select * from reference.expense_type
-),
-
-files as (
-    select
-        file_number,
-        file_sha256
-    from land.file
 ),
 
 registered as (
@@ -210,9 +202,7 @@ select
     u.property_name,
     u.updated_at,
     cast(u.file_number as bigint) * 68719476736 + cast(u.record_number as bigint) * 64 + cast(u.repetition as bigint)
-        as segment_key,
-    concat(u.feed, ':', substr(l.file_sha256, 1, 12), ':', cast(u.record_number as varchar)) as evidence
+        as segment_key
 from united as u
-inner join files as l on u.file_number = l.file_number
 left join moved_code as f on u.from_kind = 'iata' and lower(trim(u.from_text)) = f.code_key
 left join moved_code as t on u.to_kind = 'iata' and lower(trim(u.to_text)) = t.code_key
