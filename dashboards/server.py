@@ -3,7 +3,8 @@
 ``streamlit run dashboards/server.py`` finds `app`; ``muster serve`` runs this file, which does the same. Streamlit
 enters `lifespan` after it has taken the port and before it answers: a browser that comes earlier waits those seconds,
 and its first page is as fast as any later one. What is done ahead is the same whoever comes: modules, figures of
-nothing, who is where now and the exposure of these weeks, by key. No name and no contact is read, so there is no look to log.
+nothing, who is where now and the exposure of these weeks, by key. No name and no contact is read, so there is no look
+to log.
 
 The application's modules are imported in the functions: their caches want Streamlit's runtime, which `app` makes.
 """

@@ -10,7 +10,7 @@ with files as (
 
 numbers as (
     select unnest(generate_series(1, last_number)) as file_number
-    from (select max(file_number) as last_number from files)
+    from (select max(file_number) as last_number from files) as last_file
     where last_number is not null
 )
 
