@@ -31,6 +31,7 @@ CONTENT = {
 }
 """What is useful on each page, by its address: what shows that it is there, and in words."""
 DRAWN = "[data-testid=stApp][data-test-script-state=notRunning]"
+IS_SHOWN = "chosen => [...document.querySelectorAll(chosen)].some(one => one.checkVisibility())"
 
 
 def time_page(chromium: Any, address: str, content: str) -> tuple[float, float]:
@@ -39,9 +40,10 @@ def time_page(chromium: Any, address: str, content: str) -> tuple[float, float]:
     page = context.new_page()
     began = time.perf_counter()
     page.goto(address, wait_until="commit")
-    page.locator(content).filter(visible=True).first.wait_for(timeout=60_000)
+    # Asked at every frame: Playwright's own waiting looks again after up to half a second.
+    page.wait_for_function(IS_SHOWN, arg=content, timeout=60_000)
     first = time.perf_counter() - began
-    page.wait_for_selector(DRAWN, timeout=60_000)
+    page.wait_for_function(IS_SHOWN, arg=DRAWN, timeout=60_000)
     drawn = time.perf_counter() - began
     context.close()
     return first, drawn
