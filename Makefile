@@ -66,8 +66,8 @@ screenshots: $(VENV)/.stamp ## pictures of every page of the dashboard into scre
 bench: $(VENV)/.stamp ## measure speed and memory beside a floor and peers: TRIPS="10000 100000", WORKLOADS="whole start", WORK=DIR
 	@$(BIN)/python -m benchmarks --trips "$(TRIPS)" --workloads "$(WORKLOADS)" $(if $(WORK),--work "$(WORK)") $(BENCH_OPTIONS)
 
-load: $(VENV)/.stamp ## ten people at the dashboard of a home at once: seconds by step, every page compared
-	@MUSTER_HOME="$(HOME_DIR)" $(BIN)/python -m tests.dashboards.load
+load: $(VENV)/.stamp ## ten people (or SESSIONS=1) at the dashboard of a home at once: seconds by step, every page compared
+	@MUSTER_HOME="$(HOME_DIR)" $(BIN)/python -m tests.dashboards.load $(SESSIONS)
 
 pages: $(VENV)/.stamp ## how long each page of a home takes to its first useful content, in Chromium
 	@MUSTER_HOME="$(HOME_DIR)" $(BIN)/python -m tests.dashboards.page_times

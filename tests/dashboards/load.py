@@ -1,9 +1,10 @@
 """``make load``: ten people at the dashboard at once, each in a session of their own over a real websocket.
 
-On the home of ``MUSTER_HOME``, served as ``muster serve`` serves it. A session speaks Streamlit's protocol as a browser
-does and draws nothing, so that what is measured is Muster: the time from a click to the last piece of the page. Each
-session walks the same steps, beginning elsewhere. Every session must read the same page, and none an error. Prints the
-median and the 95th percentile by step; ends with 1 where a session read something else.
+``SESSIONS=1`` is one person alone. On the home of ``MUSTER_HOME``, served as ``muster serve`` serves it. A session speaks
+Streamlit's protocol as a browser does and draws nothing, so that what is measured is Muster: the time from a click to
+the last piece of the page. Each session walks the same steps, beginning elsewhere. Every session must read the same
+page, and none an error. Prints the median and the 95th percentile by step; ends with 1 where a session read something
+else.
 """
 
 from __future__ import annotations
@@ -102,11 +103,11 @@ async def one_session(address: str, first: int, taken: Taken, read: Read) -> Non
                 read.setdefault(name, set()).add(digest(said))
 
 
-async def measure(address: str) -> tuple[Taken, Read]:
+async def measure(address: str, sessions: int = SESSIONS) -> tuple[Taken, Read]:
     """All sessions at once: (seconds by step, what was read by step)."""
     taken: Taken = {}
     read: Read = {}
-    await asyncio.gather(*(one_session(address, number, taken, read) for number in range(SESSIONS)))
+    await asyncio.gather(*(one_session(address, number, taken, read) for number in range(sessions)))
     return taken, read
 
 
@@ -118,8 +119,9 @@ def percentile(values: list[float], share: float) -> float:
 def main() -> int:
     """Measure and print; 1 where sessions read different pages or an error."""
     home = Path(os.environ.get("MUSTER_HOME") or browser.PROJECT / "data")
+    sessions = int(sys.argv[1]) if len(sys.argv) > 1 else SESSIONS
     with browser.served(home) as address:
-        taken, read = asyncio.run(measure(address))
+        taken, read = asyncio.run(measure(address, sessions))
     every = [seconds for values in taken.values() for seconds in values]
     for name, values in [*taken.items(), ("All steps", every)]:
         median, high = statistics.median(values), percentile(values, 0.95)
