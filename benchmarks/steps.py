@@ -37,6 +37,10 @@ PEER_COLUMNS = (
     "person_days, person_days_actual"
 )
 """What the peers work out too; nights and arrivals are Muster's alone."""
+PEER_INTERVAL = (
+    "stay_id, traveller_key, place_key, trip_key, starts_at, ends_at, presence, candidate_count, risk_level"
+)
+"""What the peers keep of an interval: the highest level alone."""
 
 
 def _chosen(names: Iterable[str]) -> list[models.Model]:
@@ -82,7 +86,7 @@ def export(build: str, target: str) -> dict[str, Any]:
 def exposure(inputs: str, target: str, whole: bool) -> dict[str, Any]:
     """Stays x levels to exposure and to weeks, by Muster's models; ``whole`` with all that its tables hold.
 
-    Otherwise the columns that the peers make; DuckDB then leaves out what only the others need.
+    Otherwise the columns that the peers make, of intervals as of weeks; DuckDB then leaves out what only others need.
     """
     folder = Path(target)
     folder.mkdir(parents=True, exist_ok=True)
@@ -94,8 +98,12 @@ def exposure(inputs: str, target: str, whole: bool) -> dict[str, Any]:
         for table in _given(chosen):
             con.execute(f"create view {table} as from '{Path(inputs, table)}.parquet'")
         for model in chosen:
-            if model is not weekly:
+            if model is weekly:
+                continue
+            if whole or model.table != "core.exposure_interval":
                 models.build(con, model)
+            else:
+                con.execute(f"create table {model.table} as select {PEER_INTERVAL} from ({model.sql})")
         columns = "*" if whole else "stay_id, starts_at, ends_at, risk_level"
         con.execute(
             f"copy (select {columns} from core.exposure_interval) to '{folder / 'exposure.parquet'}' (format parquet)"

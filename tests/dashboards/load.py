@@ -1,10 +1,10 @@
 """``make load``: ten people at the dashboard at once, each in a session of their own over a real websocket.
 
-``SESSIONS=1`` is one person alone. On the home of ``MUSTER_HOME``, served as ``muster serve`` serves it. A session speaks
-Streamlit's protocol as a browser does and draws nothing, so that what is measured is Muster: the time from a click to
-the last piece of the page. Each session walks the same steps, beginning elsewhere. Every session must read the same
-page, and none an error. Prints the median and the 95th percentile by step; ends with 1 where a session read something
-else.
+``SESSIONS=1`` is one person alone. On the home of ``MUSTER_HOME``, served as ``muster serve`` serves it. A session
+speaks Streamlit's protocol as a browser does and draws nothing, so that what is measured is Muster: the time from a
+click to the last piece of the page. Each session walks the same steps, beginning elsewhere. Every session must read the
+same page, and none an error. Prints the median and the 95th percentile by step; ends with 1 where a session read
+something else.
 """
 
 from __future__ import annotations

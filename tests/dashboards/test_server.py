@@ -55,6 +55,8 @@ def test_who_is_where_now_was_asked_before_anybody_looks(at_home: Path, monkeypa
     monkeypatch.setattr(duckdb, "connect", _refuse)  # opens a file, and keeps an answer
     app = AppTest.from_file(APP, default_timeout=60).run()
     assert not app.exception and "There now, in Extreme and High places: 18" in [one.value for one in app.subheader]
+    weekly = app.switch_page("views/weekly.py").run()
+    assert not weekly.exception and "By level" in [one.value for one in weekly.subheader]
 
 
 def _refuse(*_: Any, **__: Any) -> None:
