@@ -16,7 +16,8 @@ import os
 import secrets
 import shutil
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
@@ -338,7 +339,10 @@ def _renumber(con: duckdb.DuckDBPyConnection, rows: str, numbers: np.ndarray | N
 
 
 def stage_one(con: duckdb.DuckDBPyConnection, home: Home, staged: Staged, work: Path) -> Account:
-    """Parse one landed file and write what lies beside it; a file that fails as a whole has an account that says so."""
+    """Parse one landed file and write what lies beside it; a file that fails as a whole has an account that says so.
+
+    ``con`` may be used by nobody else meanwhile.
+    """
     folder = work / secrets.token_hex(8)
     folder.mkdir(mode=0o700)
     try:
@@ -348,6 +352,22 @@ def stage_one(con: duckdb.DuckDBPyConnection, home: Home, staged: Staged, work: 
         return staged.write(Account(staged.landed.sha256, "failed", message=str(error)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def stage_large(
+    con: duckdb.DuckDBPyConnection, home: Home, large: Sequence[Staged], work: Path
+) -> Iterator[Account]:
+    """Parse files one by one, as many at a time as there are processors, and yield their accounts in order.
+
+    Records are numbered in their order, which takes one thread a file.
+    """
+
+    def stage(staged: Staged) -> Account:
+        with con.cursor() as own:
+            return stage_one(own, home, staged, work)
+
+    with ThreadPoolExecutor(len(os.sched_getaffinity(0)), "muster-stage") as pool:
+        yield from pool.map(stage, large)
 
 
 class Groups:
@@ -419,6 +439,10 @@ def _remove_leftovers(home: Home, keep: dict[str, set[str]]) -> None:
                 path.unlink(missing_ok=True)
 
 
+def _is_large(staged: Staged) -> bool:
+    return staged.contract.format == "csv" and staged.landed.byte_count > SMALL_BYTES
+
+
 def stage_files(home: Home, contracts: dict[str, Contract], progress: Progress | None = None) -> list[Account]:
     """Parse every landed file that its contract in force has not parsed yet; returns the accounts of these.
 
@@ -443,14 +467,18 @@ def stage_files(home: Home, contracts: dict[str, Contract], progress: Progress |
         documents = {
             contract.feed: Documents(con, home, contract) for contract in contracts.values() if contract.format != "csv"
         }
-        for done, staged in enumerate(waiting):
-            is_small = staged.landed.byte_count <= SMALL_BYTES
-            if progress and (done % 50 == 0 or not is_small):
+        large = [staged for staged in waiting if _is_large(staged)]
+        small = [staged for staged in waiting if not _is_large(staged)]
+        if progress and waiting:
+            progress("reading files", 0, len(waiting))
+        for account in stage_large(con, home, large, work):
+            accounts.append(account)
+            if progress:
+                progress("reading files", len(accounts), len(waiting))
+        for done, staged in enumerate(small, len(large)):
+            if progress and done % 50 == 0:
                 progress("reading files", done, len(waiting))
-            if staged.contract.format != "csv":
-                accounts += documents[staged.contract.feed].add(staged)
-            else:
-                accounts += groups.add(staged) if is_small else [stage_one(con, home, staged, work)]
+            accounts += (documents[staged.contract.feed] if staged.contract.format != "csv" else groups).add(staged)
         accounts += groups.flush()
         accounts += [account for waiting in documents.values() for account in waiting.flush()]
         con.close()
