@@ -46,12 +46,14 @@ def require_floor(floor: Mapping[str, Any], published: Mapping[str, Any]) -> Non
     require(floor["marts"] == published["marts"], "the floor wrote other marts than Muster published")
 
 
-def same_marts(left: str, right: str) -> dict[str, Any]:
+def same_marts(left: str, right: str, is_exact: bool = True) -> dict[str, Any]:
     """Compare every published table of two homes, row by row; returns how many tables and rows are the same.
 
-    Raises MusterError with the tables that differ.
+    Where not ``is_exact``, fractions may differ by a billionth (1e-9) of their size, and nothing else at all. Raises
+    MusterError with the tables that differ.
     """
     con = duckdb.connect()
+    con.execute("set preserve_insertion_order = false")
     for name, home in (("a", left), ("b", right)):
         con.execute(f"attach '{Path(home, 'published', 'current', 'steward.duckdb')}' as {name} (read_only)")
     tables = {
@@ -63,19 +65,37 @@ def same_marts(left: str, right: str) -> dict[str, Any]:
     require(tables["a"] == tables["b"], "the two homes published different tables")
     different, rows = [], 0
     for (table,) in tables["a"]:
-        hidden = ", ".join(_OF_THE_BUILD.get(table, ()))
-        chosen = f"* exclude ({hidden})" if hidden else "*"
-        found = con.execute(
-            f"select (select count(*) from a.mart.{table}), (select count(*) from b.mart.{table}), "
-            f"(select count(*) from (select {chosen} from a.mart.{table} except all "
-            f"select {chosen} from b.mart.{table}))"
-        ).fetchone()
-        count, other, missing = found or (0, 0, 1)
+        hidden = _OF_THE_BUILD.get(table, ())
+        described = con.execute(f"describe a.mart.{table}").fetchall()
+        columns = {name: kind for name, kind, *_ in described if name not in hidden}
+        fractions = [] if is_exact else [name for name, kind in columns.items() if kind in ("DOUBLE", "FLOAT")]
+        count, other = (_one(con, f"select count(*) from {name}.mart.{table}") for name in ("a", "b"))
+        missing = _missing(con, table, [name for name in columns if name not in fractions], fractions)
         rows += count
         if missing or count != other:
             different.append(f"{table} ({count} and {other} rows, {missing} of them different)")
-    require(not different, f"incremental run and rebuild published different rows of {', '.join(different)}")
+    require(not different, f"the two homes published different rows of {', '.join(different)}")
     return {"tables": len(tables["a"]), "rows": rows}
+
+
+def _missing(con: duckdb.DuckDBPyConnection, table: str, exact: list[str], fractions: list[str]) -> int:
+    """Rows of a table of ``a`` that ``b`` has not."""
+    chosen = ", ".join(exact)
+    if not fractions:
+        ours, theirs = (f"select {chosen} from {name}.mart.{table}" for name in ("a", "b"))
+        return int(_one(con, f"select count(*) from ({ours} except all {theirs})"))
+    measures = ", ".join(fractions)
+    sides = [
+        f"(select of_row, row_number() over (partition by of_row order by {measures}) as nth, {measures} "
+        f"from (select hash({chosen}) as of_row, {measures} from {name}.mart.{table}))"
+        for name in ("a", "b")
+    ]
+    close = " and ".join(
+        f"(abs(a.{name} - b.{name}) <= 1e-9 * greatest(1, abs(a.{name})) or a.{name} is not distinct from b.{name})"
+        for name in fractions
+    )
+    same = f"select count(*) from {sides[0]} as a inner join {sides[1]} as b using (of_row, nth) where {close}"
+    return int(_one(con, f"select count(*) from a.mart.{table}")) - int(_one(con, same))
 
 
 def same_exposure(one: str, other: str) -> dict[str, Any]:

@@ -112,10 +112,10 @@ def only_landed(home: Path, target: Path) -> Path:
     return target
 
 
-def run(home: Path, known_at: str | None = None) -> measure.Sample:
+def run(home: Path, known_at: str | None = None, engine: str | None = None) -> measure.Sample:
     """``muster run`` as a process, at the benchmark's instant."""
     known = ["--known-at", known_at] if known_at else []
-    return measure.muster("run", "--home", home, "--as-of", AS_OF, *known)
+    return measure.muster("run", "--home", home, "--as-of", AS_OF, *known, *(["--engine", engine] if engine else []))
 
 
 def _is_made(folder: Path, what: str, name: str = "made") -> bool:

@@ -37,9 +37,7 @@ PEER_COLUMNS = (
     "person_days, person_days_actual"
 )
 """What the peers work out too; nights and arrivals are Muster's alone."""
-PEER_INTERVAL = (
-    "stay_id, traveller_key, place_key, trip_key, starts_at, ends_at, presence, candidate_count, risk_level"
-)
+PEER_INTERVAL = "stay_id, traveller_key, place_key, trip_key, starts_at, ends_at, presence, candidate_count, risk_level"
 """What the peers keep of an interval: the highest level alone."""
 
 

@@ -72,6 +72,23 @@ def incremental(bench: Bench) -> list[Figure]:
     return figures
 
 
+def engines(bench: Bench) -> list[Figure]:
+    """The same landed files under both engines; every mart of Spark's run is that of DuckDB's."""
+    workload = "whole run, by engine"
+    if not installed("pyspark") or shutil.which("java") is None:
+        return [Figure(workload, "Spark local", bench.trips, note="not measured: it needs Java and pyspark")]
+    figures = [Figure(workload, name, bench.trips) for name in ("DuckDB", "Spark local")]
+    known_at = run_task("accounts", home=bench.published()).answer["known_at"]
+    homes = [office.only_landed(bench.home, bench.folder / name) for name in ("duckdb", "spark")]
+    for figure, home, engine in zip(figures, homes, (None, "spark"), strict=True):
+        figure.add(office.run(home, known_at, engine))
+    same = run_task("same_marts", left=homes[0], right=homes[1], is_exact=False).answer
+    for figure, home in zip(figures, homes, strict=True):
+        figure.answer = same
+        shutil.rmtree(home, ignore_errors=True)
+    return figures
+
+
 def exposure(bench: Bench) -> list[Figure]:
     """The exposure step alone, beside the floor of its files and the peers."""
     build, inputs, outputs = bench.kept_build(), bench.folder / "inputs", bench.folder / "outputs"
@@ -172,5 +189,6 @@ WORKLOADS: dict[str, Callable[[Bench], list[Figure]]] = {
     "page": page,
     "start": start,
     "incremental": incremental,
+    "engines": engines,
 }
 """Workloads by name, in the order in which they are measured."""

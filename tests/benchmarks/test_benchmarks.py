@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from benchmarks import growth, results, tables, workloads
-from benchmarks.answers import same_exposure
+from benchmarks.answers import same_exposure, same_marts
 from benchmarks.measure import Sample, interleave, run_task
 from pipelines.errors import MusterError
 from pipelines.settings import PROJECT
@@ -101,6 +101,37 @@ def test_an_answer_that_differs_ends_the_benchmark(tmp_path: Path) -> None:
     assert same_exposure(str(tmp_path / "one"), str(tmp_path / "same")) == {"exposures": 1, "weeks": 1}
     with pytest.raises(MusterError, match="The answers differ"):
         same_exposure(str(tmp_path / "one"), str(tmp_path / "other"))
+
+
+def _publish(home: Path, rows: str) -> str:
+    file = home / "published" / "current" / "steward.duckdb"
+    file.parent.mkdir(parents=True)
+    with duckdb.connect(str(file)) as con:
+        con.execute("create schema mart")
+        con.execute(f"create table mart.week as select * from (values {rows}) as t (place, days, lists)")
+    return str(home)
+
+
+@pytest.mark.parametrize(
+    ("rows", "is_same", "is_close"),
+    [
+        ("('FR', 1e0, [1]), ('FR', 3e0, [1]), (null, null, [2])", True, True),
+        ("('FR', 3.000000000001e0, [1]), (null, null, [2]), ('FR', 1e0, [1])", False, True),
+        ("('FR', 3.000001e0, [1]), (null, null, [2]), ('FR', 1e0, [1])", False, False),
+        ("('FR', 3e0, [1]), (null, 0e0, [2]), ('FR', 1e0, [1])", False, False),
+        ("('FR', 3e0, [1]), (null, null, [3]), ('FR', 1e0, [1])", False, False),
+        ("('FR', 3e0, [1]), (null, null, [2])", False, False),
+    ],
+)
+def test_marts_are_compared_exactly_or_to_a_billionth(rows: str, is_same: bool, is_close: bool, tmp_path: Path) -> None:
+    left = _publish(tmp_path / "a", "('FR', 1e0, [1]), ('FR', 3e0, [1]), (null, null, [2])")
+    right = _publish(tmp_path / "b", rows)
+    for is_exact, is_equal in ((True, is_same), (False, is_close)):
+        if is_equal:
+            assert same_marts(left, right, is_exact) == {"tables": 1, "rows": 3}
+        else:
+            with pytest.raises(MusterError, match="different rows of week"):
+                same_marts(left, right, is_exact)
 
 
 def test_rivals_take_turns_and_no_figure_is_kept_where_they_differ() -> None:
