@@ -55,19 +55,18 @@ parameter as (
     from reference.parameter
 ),
 
+-- A movement that a trip tells twice counts once, as the first of its segments.
+first_told as (
+    select min(segment_key) as segment_key
+    from counted
+    where segment_kind = 'movement'
+    group by trip_key, to_place_key, starts_at
+),
+
 movements as (
-    select *
-    from (
-        select
-            *,
-            row_number() over (
-                partition by trip_key, to_place_key, starts_at
-                order by segment_key
-            ) as telling_number
-        from counted
-        where segment_kind = 'movement'
-    ) as told
-    where telling_number = 1
+    select c.*
+    from counted as c
+    semi join first_told as f on c.segment_key = f.segment_key
 ),
 
 chained as (
