@@ -27,6 +27,7 @@ AUDIT = (
     "core.audit_day",
     "core.observed_trip",
     "core.audit_result",
+    "core.audit_reason",
     "core.audit_registration",
     "core.audit_decision",
     "mart.trip_audit",

@@ -271,7 +271,7 @@ def describe_database_error(error: duckdb.Error) -> str:
         first = str(error).strip().splitlines()[0]
         return first if first.endswith(".") else f"{first}."
     if isinstance(error, duckdb.OutOfMemoryException):
-        return "the memory limit was reached; free memory or disk space and run again."
+        return "the memory limit was reached; raise memory_gb in muster.yml, or free disk space, and run again."
     if isinstance(error, duckdb.IOException | duckdb.TransactionException | duckdb.FatalException):
         # The last two are what a commit says of a disk that is full or fails; nothing else writes to a build.
         return "the disk could not be written or read; check that there is space and run again."

@@ -128,7 +128,41 @@ measured as (
     left join runs as r on c.stay_id = r.stay_id
 ),
 
--- By keys, for texts are long to compare; a place and a week are named once a group.
+-- By keys, for texts are long to compare; a place and a week are named once a group. A trip is one traveller's, so that
+-- people and trips are counted by grouping twice more: distinct counts of so many rows would not fit into memory.
+by_trip as (
+    select
+        week_number,
+        place_key,
+        risk_level,
+        group_key,
+        affiliation_key,
+        traveller_key,
+        trip_key,
+        sum(parts) as parts,
+        sum(actual_parts) as actual_parts,
+        sum(nights) as nights,
+        sum(arrival) as arrivals
+    from measured
+    group by week_number, place_key, risk_level, group_key, affiliation_key, traveller_key, trip_key
+),
+
+by_traveller as (
+    select
+        week_number,
+        place_key,
+        risk_level,
+        group_key,
+        affiliation_key,
+        count(*) as trips,
+        sum(parts) as parts,
+        sum(actual_parts) as actual_parts,
+        sum(nights) as nights,
+        sum(arrivals) as arrivals
+    from by_trip
+    group by week_number, place_key, risk_level, group_key, affiliation_key, traveller_key
+),
+
 summed as (
     select
         week_number,
@@ -136,13 +170,13 @@ summed as (
         risk_level,
         group_key,
         affiliation_key,
-        count(distinct traveller_key) as travellers,
-        count(distinct trip_key) as trips,
+        count(*) as travellers,
+        sum(trips) as trips,
         sum(parts) as parts,
         sum(actual_parts) as actual_parts,
         sum(nights) as nights,
-        sum(arrival) as arrivals
-    from measured
+        sum(arrivals) as arrivals
+    from by_traveller
     group by week_number, place_key, risk_level, group_key, affiliation_key
 )
 
@@ -157,7 +191,7 @@ select
         as presence_group,
     f.affiliation,
     s.travellers,
-    s.trips,
+    cast(s.trips as bigint) as trips,
     cast(s.parts as double) / 2520.0 / 86400000000.0 as person_days,
     cast(s.actual_parts as double) / 2520.0 / 86400000000.0 as person_days_actual,
     cast(s.parts - s.actual_parts as double) / 2520.0 / 86400000000.0 as person_days_planned,
