@@ -19,7 +19,7 @@ from pipelines import models, warehouse
 from pipelines.places.reference import load_reference
 from pipelines.places.resolve import run_models
 
-EXPOSURE = ("core.exposure_interval", "core.week", "mart.exposure_by_week")
+EXPOSURE = ("core.exposure_interval", "core.week", "core.exposure_cell", "mart.exposure_by_week")
 AUDIT = (
     "core.observed_stay",
     "core.registered_interval",
@@ -38,8 +38,16 @@ PEER_COLUMNS = (
     "person_days, person_days_actual"
 )
 """What the peers work out too; nights and arrivals are Muster's alone."""
-PEER_INTERVAL = "stay_id, traveller_key, place_key, trip_key, starts_at, ends_at, presence, candidate_count, risk_level"
-"""What the peers keep of an interval: the highest level alone."""
+PEER_PARTS = {
+    "core.exposure_interval": (
+        "stay_id, traveller_key, place_key, trip_key, starts_at, ends_at, presence, candidate_count, risk_level"
+    ),
+    "core.exposure_cell": (
+        "week_number, place_key, risk_level, group_key, affiliation_key, traveller_key, trip_key, parts, actual_parts, "
+        "0 as nights, 0 as arrivals"
+    ),
+}
+"""What the peers keep of the tables between: no level but the highest, no nights, no arrivals."""
 
 
 def _chosen(names: Iterable[str]) -> list[models.Model]:
@@ -99,10 +107,10 @@ def exposure(inputs: str, target: str, whole: bool) -> dict[str, Any]:
         for model in chosen:
             if model is weekly:
                 continue
-            if whole or model.table != "core.exposure_interval":
+            if whole or model.table not in PEER_PARTS:
                 models.build(con, model)
             else:
-                con.execute(f"create table {model.table} as select {PEER_INTERVAL} from ({model.sql})")
+                con.execute(f"create table {model.table} as select {PEER_PARTS[model.table]} from ({model.sql})")
         columns = "*" if whole else "stay_id, starts_at, ends_at, risk_level"
         con.execute(
             f"copy (select {columns} from core.exposure_interval) to '{folder / 'exposure.parquet'}' (format parquet)"

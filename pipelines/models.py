@@ -255,13 +255,29 @@ def _check_reads(model: Model, models: dict[str, Model]) -> None:
 
 
 def build(con: duckdb.DuckDBPyConnection, model: Model) -> ModelResult:
-    """Make one model's table; a failing statement becomes a MusterError that names the file, without any value."""
+    """Make one model's table; a failing statement becomes a MusterError that names the file, without any value.
+
+    What does not fit into the memory with all threads, of which each holds its own, is made again by one.
+    """
     began = time.perf_counter()
+    sql = f"create or replace table {model.table} as {model.sql}"
     try:
-        rows = con.execute(f"create or replace table {model.table} as {model.sql}").fetchone()
+        try:
+            rows = con.execute(sql).fetchone()
+        except duckdb.OutOfMemoryException:
+            rows = _with_one_thread(con, sql)
     except duckdb.Error as error:
         raise MusterError(f"{_shown(model.path)} failed: {describe_database_error(error)}") from error
     return ModelResult(model.table, time.perf_counter() - began, rows[0] if rows else 0)
+
+
+def _with_one_thread(con: duckdb.DuckDBPyConnection, sql: str) -> Any:
+    ((threads,),) = con.execute("select current_setting('threads')").fetchall()
+    con.execute("set threads = 1")
+    try:
+        return con.execute(sql).fetchone()
+    finally:
+        con.execute(f"set threads = {threads}")
 
 
 def describe_database_error(error: duckdb.Error) -> str:

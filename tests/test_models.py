@@ -147,3 +147,39 @@ def test_the_dictionary_is_up_to_date() -> None:
     assert dictionary.TARGET.read_text(encoding="utf-8") == dictionary.dictionary_markdown(), (
         "run 'python -m pipelines.dictionary'"
     )
+
+
+class _Scarce:
+    """A connection whose first statement that makes a table finds too little memory, or every one."""
+
+    def __init__(self, fails: int) -> None:
+        self._con = duckdb.connect()
+        self._con.execute("create schema core")
+        self._con.execute("set threads = 2")
+        self._fails = fails
+        self.threads: list[int] = []
+
+    def execute(self, sql: str) -> Any:
+        if sql.startswith("create or replace table"):
+            self.threads += [row[0] for row in self._con.execute("select current_setting('threads')").fetchall()]
+            if len(self.threads) <= self._fails:
+                raise duckdb.OutOfMemoryException("Out of Memory Error: failed to allocate data of size 128.0 KiB")
+        return self._con.execute(sql)
+
+
+def test_what_does_not_fit_with_all_threads_is_made_by_one() -> None:
+    model = next(model for model in models.discover() if model.table == "core.record_prefix")
+    con: Any = _Scarce(1)
+    con.execute("create schema land")
+    con.execute("create table land.file (file_number integer, feed varchar, file_sha256 varchar)")
+    assert models.build(con, model).rows == 1
+    assert con.threads == [2, 1]
+    assert con.execute("select current_setting('threads')").fetchall() == [(2,)]
+
+
+def test_a_model_that_fits_into_no_memory_names_the_setting() -> None:
+    con: Any = _Scarce(2)
+    with pytest.raises(MusterError, match="raise memory_gb in muster.yml"):
+        models.build(con, next(model for model in models.discover() if model.table == "core.record_prefix"))
+    assert con.threads == [2, 1]
+    assert con.execute("select current_setting('threads')").fetchall() == [(2,)]

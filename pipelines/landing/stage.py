@@ -354,9 +354,7 @@ def stage_one(con: duckdb.DuckDBPyConnection, home: Home, staged: Staged, work: 
         shutil.rmtree(folder, ignore_errors=True)
 
 
-def stage_large(
-    con: duckdb.DuckDBPyConnection, home: Home, large: Sequence[Staged], work: Path
-) -> Iterator[Account]:
+def stage_large(con: duckdb.DuckDBPyConnection, home: Home, large: Sequence[Staged], work: Path) -> Iterator[Account]:
     """Parse files one by one, as many at a time as there are processors, and yield their accounts in order.
 
     Records are numbered in their order, which takes one thread a file.
