@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -179,7 +180,7 @@ def test_what_does_not_fit_with_all_threads_is_made_by_one() -> None:
 
 def test_a_model_that_fits_into_no_memory_names_the_setting() -> None:
     con: Any = _Scarce(2)
-    with pytest.raises(MusterError, match="raise memory_gb in muster.yml"):
+    with pytest.raises(MusterError, match=r"raise memory_gb in muster\.yml"):
         models.build(con, next(model for model in models.discover() if model.table == "core.record_prefix"))
     assert con.threads == [2, 1]
     assert con.execute("select current_setting('threads')").fetchall() == [(2,)]
