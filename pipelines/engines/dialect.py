@@ -296,8 +296,9 @@ class MusterSpark(Spark):
             (index,) = expression.expressions
             if isinstance(index, exp.Slice):
                 return self._slice(expression.this, index.this, index.expression)
-            # SQLGlot counts a number from 0 when it reads it, and leaves everything else as it was.
-            place = exp.Literal.number(int(index.this) + 1) if isinstance(index, exp.Literal) else index
+            # SQLGlot counts a number from 0 when it reads it, and leaves everything else as it was; Spark wants an INT.
+            is_number = isinstance(index, exp.Literal)
+            place = exp.Literal.number(int(index.this) + 1) if is_number else exp.cast(index.copy(), "int")
             return self.func("TRY_ELEMENT_AT", expression.this, place)
 
         def _slice(self, array: exp.Expr, first: exp.Expr, last: exp.Expr) -> str:

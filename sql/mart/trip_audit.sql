@@ -134,8 +134,7 @@ select
             list_transform(
                 u.segment_keys,
                 lambda each: concat(
-                    substr(f.prefixes[cast(each // 68719476736 as integer)], 11),
-                    cast(each // 64 % 1073741824 as varchar)
+                    substr(f.prefixes[each // 68719476736], 11), cast(each // 64 % 1073741824 as varchar)
                 )
             )
         )
