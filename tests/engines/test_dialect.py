@@ -40,7 +40,7 @@ def spark(expression: str) -> str:
         ("concat(a, n)", "CONCAT_WS('', a, n)"),
         ("ltrim(a, '0')", "TRIM(LEADING '0' FROM a)"),
         ("words[1]", "TRY_ELEMENT_AT(words, 1)"),
-        ("words[n]", "TRY_ELEMENT_AT(words, n)"),
+        ("words[n]", "TRY_ELEMENT_AT(words, CAST(n AS INT))"),
         ("words[1:n]", "SLICE(words, 1, GREATEST(((n) - (1)) + 1, 0))"),
         ("len(words)", "SIZE(words)"),
         ("length(a)", "LENGTH(a)"),
@@ -99,3 +99,12 @@ def test_what_is_named_twice_is_worked_out_once_unless_it_is_a_mere_scan() -> No
     assert made.steps[0].sql.startswith("WITH `plain` AS")
     assert "`grouped` AS (" not in made.sql
     assert "`once` AS (" in made.sql
+
+
+def test_a_place_in_a_list_is_an_int_and_counted_from_one() -> None:
+    script = translate(
+        "select prefixes[number // 64] as found, prefixes[1] as first from core.t",
+        {"core.t": {"prefixes": "array<string>", "number": "bigint"}},
+    )
+    assert "TRY_ELEMENT_AT(`t`.`prefixes`, CAST(`t`.`number` DIV 64 AS INT))" in script.sql
+    assert "TRY_ELEMENT_AT(`t`.`prefixes`, 1)" in script.sql
