@@ -16,11 +16,12 @@ import duckdb
 import sqlalchemy
 from dagster._core.errors import DagsterExecutionInterruptedError
 
-from pipelines import engines, kept, landing, validation
+from pipelines import engines, validation
 from pipelines import instance as dagster_instance
 from pipelines import models as sql_models
 from pipelines import run as pipeline
 from pipelines.errors import MusterError
+from pipelines.head_start import HeadStart
 from pipelines.instants import parse_instant
 from pipelines.models import Model
 from pipelines.settings import Home, Settings, default_home, load_settings
@@ -318,13 +319,12 @@ def _sensor(job: Any, home: Home) -> dg.SensorDefinition:
 def build_definitions(
     home: Home,
     settings: Settings | None = None,
-    progress: pipeline.Progress | None = None,
-    on_run: Callable[[pipeline.Run], None] | None = None,
+    take_run: Callable[[], pipeline.Run] | None = None,
 ) -> dg.Definitions:
     """All assets, checks, the job, the schedule and the sensor of one home.
 
     Belongs here: names, groups, descriptions, order, schedules. Does not: what a step does, SQL, paths of files.
-    ``progress`` is told what a run in this process does, ``on_run`` is given the run itself when it begins.
+    ``take_run`` gives the run that was opened for this process; without it every Dagster run opens its own.
     Raises MusterError for a broken contract, model or setting, before anything runs.
     """
     from pipelines.contracts import load_contracts
@@ -371,27 +371,26 @@ def build_definitions(
             dg.build_schedule_from_partitioned_job(report_job, name="weekly", hour_of_day=6, minute_of_hour=0),
         ],
         sensors=[_sensor(job, home)],
-        resources={"muster": _run_resource(home, progress, on_run)},
+        resources={"muster": _run_resource(home, take_run)},
         executor=dg.in_process_executor,
     )
 
 
-def _run_resource(
-    home: Home, progress: pipeline.Progress | None, on_run: Callable[[pipeline.Run], None] | None
-) -> dg.ResourceDefinition:
-    """The one run that all steps of a Dagster run share, opened at its first step and closed after its last."""
+def _run_resource(home: Home, take_run: Callable[[], pipeline.Run] | None) -> dg.ResourceDefinition:
+    """The run that all steps of a Dagster run share: given, or opened at its first step and closed after its last."""
 
     @dg.resource(config_schema=RunConfig.to_fields_dict())
     def muster(context: dg.InitResourceContext) -> Iterator[pipeline.Run]:
         if context.instance is not None and context.run is not None:
             dagster_instance.mark_run(context.instance, context.run)
+        if take_run is not None:
+            yield take_run()
+            return
         chosen = context.resource_config or {}
         zone = load_settings(home).office_timezone
         instants = {name: _instant(chosen.get(name), zone, name) for name in ("as_of", "known_at")}
         engine = engines.choose(chosen.get("engine") or "duckdb", chosen.get("master") or None)
-        with pipeline.Run(home, instants["as_of"], instants["known_at"], progress, engine=engine) as run:
-            if on_run is not None:
-                on_run(run)
+        with pipeline.Run(home, instants["as_of"], instants["known_at"], engine=engine) as run:
             yield run
 
     return muster
@@ -404,13 +403,14 @@ def _instant(text: str | None, timezone: str, name: str) -> datetime | None:
 
 def execute(
     home: Home,
+    start: HeadStart,
     as_of: datetime | None = None,
     known_at: datetime | None = None,
     progress: pipeline.Progress | None = None,
     engine: str = "duckdb",
     master: str | None = None,
-) -> pipeline.RunResult:
-    """Run the job ``muster_run`` in this process and record it in the home's instance.
+) -> None:
+    """Run the job ``muster_run`` in this process, on the run that ``start`` opened; record it in the home's instance.
 
     Where nothing seems to have come in since the last run (F5), the job is asked for what it found and published alone:
     an event an asset costs more than to see that its table is as it was. Whatever was made anew is recorded still.
@@ -421,12 +421,10 @@ def execute(
     dagster_instance.begin_anew_if_spoilt(home, progress)
     if not sqlalchemy.event.contains(sqlalchemy.Engine, "connect", dagster_instance.save_without_waiting):
         sqlalchemy.event.listen(sqlalchemy.Engine, "connect", dagster_instance.save_without_waiting)
-    runs: list[pipeline.Run] = []
-    job = build_definitions(home, progress=progress, on_run=runs.append).resolve_job_def(JOB)
+    job = build_definitions(home, take_run=start.take).resolve_job_def(JOB)
     instants = {"as_of": as_of, "known_at": known_at}
     config = {name: moment.isoformat() for name, moment in instants.items() if moment is not None}
     config |= {"engine": engine, "master": master or ""}
-    seems_quiet = kept.kept_path(home).exists() and landing.is_inbox_known(home)
     with dagster_instance.engines_kept(), dg.DagsterInstance.get() as instance:
         dagster_instance.close_dead_runs(instance)
         try:
@@ -434,15 +432,15 @@ def execute(
                 run_config={"resources": {"muster": {"config": config}}, "loggers": _SILENT},
                 instance=instance,
                 tags={dagster_instance.PROCESS_TAG: dagster_instance.this_process()},
-                asset_selection=_outcome() if seems_quiet else None,
+                asset_selection=_outcome() if start.seems_quiet else None,
                 raise_on_error=True,
             )
         except (Exception, DagsterExecutionInterruptedError) as error:
-            _raise_own(error, runs)
+            _raise_own(error)
+            validation.require_no_blocking(start.take().findings())
             raise
         finally:
             _forget_old_runs(instance)
-    return runs[0].result()
 
 
 def _outcome() -> list[dg.AssetKey]:
@@ -450,16 +448,14 @@ def _outcome() -> list[dg.AssetKey]:
     return [FINDING, *(_key(model.table) for model in _late(sql_models.discover())), PUBLICATION]
 
 
-def _raise_own(error: BaseException, runs: list[pipeline.Run]) -> None:
-    """Raise what is behind Dagster's account of a failure: a MusterError, the wish to stop, or a closed gate."""
+def _raise_own(error: BaseException) -> None:
+    """Raise what is behind Dagster's account of a failure: a MusterError, or the wish to stop."""
     behind = list(_behind(error))
     for found in behind:
         if isinstance(found, MusterError):
             raise found from found.__cause__
     if any(_is_wish_to_stop(found) for found in behind):
         raise KeyboardInterrupt
-    if runs:
-        validation.require_no_blocking(runs[0].findings())
 
 
 def _behind(error: BaseException) -> Iterator[BaseException]:

@@ -18,6 +18,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 from sqlalchemy.pool import SingletonThreadPool
@@ -155,6 +156,14 @@ def save_without_waiting(connection: object, record: object) -> None:
         connection.execute("pragma synchronous = normal")
 
 
+def storage_modules() -> tuple[ModuleType, ModuleType]:
+    """Dagster's modules of the record in SQLite: of events, and of runs. Importing them takes a third of a second."""
+    from dagster._core.storage.event_log.sqlite import sqlite_event_log
+    from dagster._core.storage.runs.sqlite import sqlite_run_storage
+
+    return sqlite_event_log, sqlite_run_storage
+
+
 @contextlib.contextmanager
 def engines_kept() -> Iterator[None]:
     """Within this context Dagster's SQLite storage has one engine and one connection a file, not new ones an event.
@@ -163,11 +172,8 @@ def engines_kept() -> Iterator[None]:
     both together were most of what recording a run cost. Where a later Dagster has the function elsewhere nothing is
     changed, and recording is slower again.
     """
-    from dagster._core.storage.event_log.sqlite import sqlite_event_log
-    from dagster._core.storage.runs.sqlite import sqlite_run_storage
-
     engines: dict[str, Any] = {}
-    original = {module: getattr(module, "create_engine", None) for module in (sqlite_event_log, sqlite_run_storage)}
+    original = {module: getattr(module, "create_engine", None) for module in storage_modules()}
 
     def keeping(make: Callable[..., Any]) -> Callable[..., Any]:
         def create_engine(address: str, **options: Any) -> Any:

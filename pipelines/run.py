@@ -109,6 +109,7 @@ class Run:
         self._stack = contextlib.ExitStack()
         self._builder: Builder | None = None
         self._checks: dict[str, BackgroundChecks] = {}
+        self._failure: Exception | None = None
         self._warnings: list[validation.Finding] = []
         self.reports: dict[str, validation.Report] = {}
 
@@ -186,11 +187,27 @@ class Run:
 
     def reach(self, step: str) -> None:
         """Run the steps that are missing up to ``step``, each once, and the step itself."""
+        if self._failure is not None:
+            raise self._failure
         for name in STEPS[: STEPS.index(step) + 1]:
             if name not in self._state.done:
                 with self._timed(name, "all"):
                     getattr(self, f"_{name}")()
                 self._state.done.append(name)
+
+    def reach_while(self, goes_on: Callable[[], bool]) -> None:
+        """Run one step after the other, publication excepted, as long as ``goes_on()`` says so.
+
+        What a step raises is kept, and raised where the next step is asked for.
+        """
+        for name in STEPS[: STEPS.index("publish")]:
+            if not goes_on():
+                return
+            try:
+                self.reach(name)
+            except Exception as error:
+                self._failure = error
+                return
 
     def result(self) -> RunResult:
         """The finished run, after ``reach("publish")``."""
@@ -453,9 +470,17 @@ def run_pipeline(
     :func:`pipelines.engines.choose`. Raises MusterError in one sentence: the run's own error, not
     Dagster's account of it.
     """
-    from pipelines.definitions import execute
+    from pipelines import engines
+    from pipelines.head_start import HeadStart
 
-    result = execute(home, as_of, known_at, progress, engine, master)
+    def open_run() -> Run:
+        return Run(home, as_of, known_at, progress, engine=engines.choose(engine, master))
+
+    with HeadStart(home, open_run) as start:
+        from pipelines.definitions import execute
+
+        execute(home, start, as_of, known_at, progress, engine, master)
+    result = start.take().result()
     if verbose and progress is not None:
         for line in timing_lines(result.timings):
             progress(line)
