@@ -43,7 +43,7 @@ PEER_PARTS = {
         "stay_id, traveller_key, place_key, trip_key, starts_at, ends_at, presence, candidate_count, risk_level"
     ),
     "core.exposure_cell": (
-        "week_number, place_key, risk_level, group_key, affiliation_key, traveller_key, trip_key, parts, actual_parts, "
+        "week_number, place_key, risk_level, group_key, traveller_key, trip_key, parts, actual_parts, "
         "0 as nights, 0 as arrivals"
     ),
 }

@@ -1,9 +1,9 @@
--- Grain: week x place x risk_level x presence group x affiliation x traveller x trip.
+-- Grain: week x place x risk_level x presence group x traveller x trip.
 -- Rules: E2 (only time is additive), E3 (office weeks; as_of parts actual from planned), E4.
 -- Time is counted in microseconds times 2520 / candidate_count, which is whole for up to 10 candidates and beyond them
 -- rounded to the 2520th of a microsecond. A night is the instant 03:00 local: their number between two instants follows
 -- from the local times of both. Groups are numbers, for texts are long to compare: 1 present, 2 possible, 3 overdue,
--- 4 moving; affiliations count in the order of the alphabet.
+-- 4 moving.
 with intervals as (
     select * from core.exposure_interval
 ),
@@ -22,13 +22,6 @@ places as (
         place_key,
         timezone
     from core.place
-),
-
-travellers as (
-    select
-        traveller_key,
-        dense_rank() over (order by coalesce(affiliation, 'unknown')) as affiliation_key
-    from core.traveller
 ),
 
 runs as (
@@ -91,7 +84,6 @@ measured as (
             when 'en_route' then 4
             else 1
         end as group_key,
-        t.affiliation_key,
         c.traveller_key,
         c.trip_key,
         (epoch_us(c.ends_at) - epoch_us(c.starts_at)) * 2520 // c.candidate_count as parts,
@@ -105,7 +97,6 @@ measured as (
     from cells as c
     cross join parameter as a
     inner join places as p on c.place_key = p.place_key
-    inner join travellers as t on c.traveller_key = t.traveller_key
     left join zones as zs
         on
             p.timezone = zs.timezone and year(c.starts_at) = zs.local_year
@@ -122,7 +113,6 @@ select
     place_key,
     risk_level,
     group_key,
-    affiliation_key,
     traveller_key,
     trip_key,
     cast(sum(parts) as bigint) as parts,
@@ -130,4 +120,4 @@ select
     cast(sum(nights) as bigint) as nights,
     cast(sum(arrival) as bigint) as arrivals
 from measured
-group by week_number, place_key, risk_level, group_key, affiliation_key, traveller_key, trip_key
+group by week_number, place_key, risk_level, group_key, traveller_key, trip_key

@@ -21,9 +21,9 @@ places as (
 ),
 
 affiliations as (
-    select distinct
-        coalesce(affiliation, 'unknown') as affiliation,
-        dense_rank() over (order by coalesce(affiliation, 'unknown')) as affiliation_key
+    select
+        traveller_key,
+        coalesce(affiliation, 'unknown') as affiliation
     from core.traveller
 ),
 
@@ -33,31 +33,32 @@ by_traveller as (
         place_key,
         risk_level,
         group_key,
-        affiliation_key,
+        traveller_key,
         count(*) as trips,
         sum(parts) as parts,
         sum(actual_parts) as actual_parts,
         sum(nights) as nights,
         sum(arrivals) as arrivals
     from cells
-    group by week_number, place_key, risk_level, group_key, affiliation_key, traveller_key
+    group by week_number, place_key, risk_level, group_key, traveller_key
 ),
 
 summed as (
     select
-        week_number,
-        place_key,
-        risk_level,
-        group_key,
-        affiliation_key,
+        b.week_number,
+        b.place_key,
+        b.risk_level,
+        b.group_key,
+        f.affiliation,
         count(*) as travellers,
-        sum(trips) as trips,
-        sum(parts) as parts,
-        sum(actual_parts) as actual_parts,
-        sum(nights) as nights,
-        sum(arrivals) as arrivals
-    from by_traveller
-    group by week_number, place_key, risk_level, group_key, affiliation_key
+        sum(b.trips) as trips,
+        sum(b.parts) as parts,
+        sum(b.actual_parts) as actual_parts,
+        sum(b.nights) as nights,
+        sum(b.arrivals) as arrivals
+    from by_traveller as b
+    inner join affiliations as f on b.traveller_key = f.traveller_key
+    group by b.week_number, b.place_key, b.risk_level, b.group_key, f.affiliation
 )
 
 select
@@ -69,7 +70,7 @@ select
     s.risk_level,
     case s.group_key when 2 then 'possible' when 3 then 'overdue' when 4 then 'moving' else 'present' end
         as presence_group,
-    f.affiliation,
+    s.affiliation,
     s.travellers,
     cast(s.trips as bigint) as trips,
     cast(s.parts as double) / 2520.0 / 86400000000.0 as person_days,
@@ -80,6 +81,5 @@ select
 from summed as s
 inner join weeks as w on s.week_number = w.week_number
 inner join places as p on s.place_key = p.place_key
-inner join affiliations as f on s.affiliation_key = f.affiliation_key
 order by
-    w.week_start_date, p.country_code, p.place_id, s.risk_level, presence_group, f.affiliation
+    w.week_start_date, p.country_code, p.place_id, s.risk_level, presence_group, s.affiliation
