@@ -187,10 +187,10 @@ class Run:
 
     def reach(self, step: str) -> None:
         """Run the steps that are missing up to ``step``, each once, and the step itself."""
-        if self._failure is not None:
-            raise self._failure
         for name in STEPS[: STEPS.index(step) + 1]:
             if name not in self._state.done:
+                if self._failure is not None:
+                    raise self._failure
                 with self._timed(name, "all"):
                     getattr(self, f"_{name}")()
                 self._state.done.append(name)
@@ -198,7 +198,7 @@ class Run:
     def reach_while(self, goes_on: Callable[[], bool]) -> None:
         """Run one step after the other, publication excepted, as long as ``goes_on()`` says so.
 
-        What a step raises is kept, and raised where the next step is asked for.
+        What a step raises is kept, and raised where that step, or one after it, is asked for.
         """
         for name in STEPS[: STEPS.index("publish")]:
             if not goes_on():

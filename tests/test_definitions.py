@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -11,7 +12,7 @@ import dagster as dg
 import duckdb
 import pytest
 
-from pipelines import definitions, instance, models, run, run_history, validation
+from pipelines import definitions, head_start, instance, models, run, run_history, validation
 from pipelines.errors import MusterError
 from pipelines.settings import Home
 from pipelines.validation import SqlCheck
@@ -195,3 +196,77 @@ def test_the_record_of_old_runs_is_bounded(home: Home, monkeypatch: pytest.Monke
             run.run_pipeline(home)
     with dg.DagsterInstance.get() as recorded:
         assert len(recorded.get_run_records()) == 1
+
+
+def _import_until(step: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let Dagster's import last until a run has come to a step; returns the steps that the run takes."""
+    arrived = threading.Event()
+    steps: list[str] = []
+    reach = run.Run.reach
+
+    def reach_and_tell(self: run.Run, name: str) -> None:
+        steps.append(name)
+        if name == step:
+            arrived.set()
+        reach(self, name)
+
+    monkeypatch.setattr(run.Run, "reach", reach_and_tell)
+    monkeypatch.setattr(head_start, "_import_dagster", lambda: arrived.wait(60))
+    return steps
+
+
+def test_a_run_is_at_work_while_dagster_is_imported_and_recorded_in_full(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = _import_until("validate", monkeypatch)
+    assert run.run_pipeline(home).publication.generation == 1
+    assert steps[:6] == ["land", "reference", "stage", "core", "mart", "validate"]
+    assert steps.count("publish") == 1, "nothing is published before Dagster is there to record it"
+    made = {
+        ".".join(entry.dagster_event.asset_key.path)
+        for entry in _recorded(home)
+        if entry.dagster_event and entry.dagster_event.is_step_materialization and entry.dagster_event.asset_key
+    }
+    assert {model.table for model in models.discover()} <= made
+    assert not list(home.warehouse.glob("build-*"))
+
+
+def test_what_fails_while_dagster_is_imported_is_recorded_at_its_step(
+    home: Home, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(self: run.Run) -> None:
+        raise MusterError("The shelf of places is empty; fill it and run again.")
+
+    steps = _import_until("reference", monkeypatch)
+    monkeypatch.setattr(run.Run, "_reference", fail)
+    with pytest.raises(MusterError, match="shelf of places"):
+        run.run_pipeline(home)
+    assert "core" not in steps and not (home.published / "current").exists()
+    (failed,) = run_history.last_runs(home, 5)
+    assert failed.problem == "The shelf of places is empty; fill it and run again."
+    broken = {
+        entry.step_key for entry in _recorded(home) if entry.dagster_event and entry.dagster_event.is_step_failure
+    }
+    assert broken == {"reference"}
+
+
+def test_a_run_that_cannot_be_opened_is_recorded_as_failed(home: Home) -> None:
+    (home.root / "muster.yml").write_text("policy_file: policy.yml\n")
+    (home.root / "policy.yml").write_text("rules: none\n")
+    with pytest.raises(MusterError, match=r"policy\.yml"):
+        run.run_pipeline(home)
+    (failed,) = run_history.last_runs(home, 5)
+    assert failed.status == "failed" and "policy.yml" in failed.problem
+
+
+def test_ctrl_c_while_dagster_is_imported_leaves_nothing_behind(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(self: run.Run) -> None:
+        raise KeyboardInterrupt
+
+    _import_until("core", monkeypatch)
+    monkeypatch.setattr(run.Run, "_core", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run.run_pipeline(home)
+    monkeypatch.undo()
+    assert run.run_pipeline(home).publication.generation == 1, "the home is free again"
+    assert not list(home.warehouse.glob("build-*"))
