@@ -39,6 +39,9 @@ _RESULTS = {
 }
 """What functions return, with what SQLGlot does not say of itself."""
 
+_CALLS = {"epoch_us": "bigint"}
+"""What functions return that SQLGlot does not know at all."""
+
 
 @dataclass(frozen=True)
 class Step:
@@ -67,7 +70,7 @@ def translate(sql: str, types: Types) -> Script:
     for table, columns in types.items():
         layer, _, name = table.partition(".")
         nested.setdefault(layer, {})[name] = dict(columns)
-    schema = MappingSchema(nested, dialect="spark")
+    schema = MappingSchema(nested, dialect="spark", udf_mapping=_CALLS)
     tree = qualify(
         sqlglot.parse_one(sql, dialect="duckdb"), schema=schema, dialect="duckdb", validate_qualify_columns=False
     )
@@ -241,8 +244,7 @@ class MusterSpark(Spark):
             exp.ArrayOverlaps: lambda self, e: self.func("ARRAYS_OVERLAP", e.this, e.expression),
             # sort_array, unlike DuckDB, puts NULLs first.
             exp.ArraySort: lambda self, e: self.func("ARRAY_SORT", e.this),
-            # No order of summands: the marts agree to 1e-9 without.
-            exp.Sum: lambda self, e: self.func("SUM", e.this.this if isinstance(e.this, exp.Order) else e.this),
+            exp.Sum: lambda self, e: _sum(self, e.this),
             # Spark's lower writes two letters for a capital dotted I and a final sigma at the end of a word.
             exp.Lower: lambda self, e: self.func(
                 "LOWER", exp.func("TRANSLATE", e.this, exp.Literal.string("İΣ"), exp.Literal.string("iσ"))
@@ -341,6 +343,15 @@ class MusterSpark(Spark):
             """Functions that Spark has not, by what says the same there."""
             rule = _FUNCTIONS.get(expression.name.lower())
             return super().anonymous_sql(expression) if rule is None else rule(self, *expression.expressions)
+
+
+def _sum(self: Any, summands: exp.Expr) -> str:
+    # No order of summands: the marts agree to 1e-9 without.
+    plain = summands.this if isinstance(summands, exp.Order) else summands
+    # The sum of whole numbers may be larger than the largest BIGINT.
+    if _is(plain, exp.DType.BIGINT, exp.DType.INT128):
+        plain = exp.cast(plain.copy(), exp.DType.INT128)
+    return str(self.func("SUM", plain))
 
 
 def _extreme(self: Any, name: str, node: exp.Expr) -> str:

@@ -66,7 +66,7 @@ select
     count(distinct t.stay_id) as stays,
     count(distinct t.traveller_id) as travellers,
     count(distinct case when t.is_now then t.traveller_id end) as travellers_now,
-    coalesce(sum(t.weighted_us), 0) / 2520.0 / 86400000000.0 as person_days
+    cast(coalesce(sum(t.weighted_us), 0) as double) / 2520.0 / 86400000000.0 as person_days
 from kinds as k
 left join told as t on k.kind = t.kind
 group by k.kind, k.kind_number
