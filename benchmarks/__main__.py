@@ -22,6 +22,11 @@ DEFAULT_REPEATS = ((20_000, 5), (200_000, 3), (2_000_000, 2))
 """Repeats by size where none are given: so many up to so many trips, one above."""
 
 
+QUESTIONS = 200
+
+_WORKLOADS_HELP = f"of {', '.join(WORKLOADS)}, growth or one of {', '.join(growth.WORKLOADS)}; or all [all]"
+
+
 def _repeats(trips: int) -> int:
     return next((repeats for most, repeats in DEFAULT_REPEATS if trips <= most), 1)
 
@@ -29,10 +34,10 @@ def _repeats(trips: int) -> int:
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--trips", default="10000 100000", help="sizes, separated by blanks [10000 100000]")
-    parser.add_argument("--workloads", default="all", help=f"of {', '.join(WORKLOADS)}, growth; or all [all]")
+    parser.add_argument("--workloads", default="all", help=_WORKLOADS_HELP)
     parser.add_argument("--repeats", type=int, help="repeats of each figure [5 to 20,000 trips, then 3, 2 and 1]")
-    parser.add_argument("--questions", type=int, default=200, help="random arguments of each question [200]")
-    parser.add_argument("--work", type=Path, help="folder for feeds and homes; needs about 8 kB a trip [temporary]")
+    parser.add_argument("--questions", type=int, help="random arguments of each question [200]")
+    parser.add_argument("--work", type=Path, help="folder for feeds and homes; needs some 15 kB a trip [temporary]")
     parser.add_argument("--results", type=Path, default=results.FOLDER, help="folder of the JSON files")
     parser.add_argument("--keep", action="store_true", help="leave feeds and homes in the work folder")
     parser.add_argument("--again", action="store_true", help="measure also what was measured with this code")
@@ -42,20 +47,21 @@ def _arguments() -> argparse.Namespace:
 def measure_all(asked: argparse.Namespace, work: Path) -> None:
     """Measure every workload that was asked for and is not done; each is saved as it ends."""
     names = [*WORKLOADS, "growth"] if asked.workloads == "all" else asked.workloads.split()
-    unknown = sorted(set(names) - {*WORKLOADS, "growth"})
+    unknown = sorted(set(names) - {*WORKLOADS, "growth", *growth.WORKLOADS})
     if unknown:
-        raise MusterError(f"There is no workload '{unknown[0]}'; choose of {', '.join(WORKLOADS)}, growth.")
+        known = ", ".join([*WORKLOADS, "growth", *growth.WORKLOADS])
+        raise MusterError(f"There is no workload '{unknown[0]}'; choose of {known}.")
     for trips in [int(size) for size in asked.trips.split()]:
-        bench = Bench(trips, work, asked.repeats or _repeats(trips), asked.questions)
+        bench = Bench(trips, work, asked.repeats or _repeats(trips), asked.questions or QUESTIONS)
         path = results.path_of(asked.results, f"trips-{trips}")
         for name in names:
             if name in WORKLOADS:
                 _measure(asked, path, name, f"{trips:,} trips", lambda bench=bench, name=name: WORKLOADS[name](bench))  # type: ignore[misc]
         if not asked.keep:
             shutil.rmtree(bench.folder, ignore_errors=True)
-    if "growth" in names:
-        path = results.path_of(asked.results, "growth")
-        for name, workload in growth.WORKLOADS.items():
+    path = results.path_of(asked.results, "growth")
+    for name, workload in growth.WORKLOADS.items():
+        if name in names or "growth" in names:
             _measure(asked, path, name, "growth", lambda workload=workload: workload(work / "growth"))  # type: ignore[misc]
             shutil.rmtree(work / "growth", ignore_errors=True)
 
@@ -76,6 +82,10 @@ def _make_arguments(asked: argparse.Namespace) -> str:
     given = [f'TRIPS="{asked.trips}"']
     if asked.workloads != "all":
         given.append(f'WORKLOADS="{asked.workloads}"')
+    numbers = {"repeats": asked.repeats, "questions": asked.questions}
+    options = [f"--{name} {number}" for name, number in numbers.items() if number]
+    if options:
+        given.append(f'BENCH_OPTIONS="{" ".join(options)}"')
     return " ".join(given)
 
 

@@ -130,12 +130,12 @@ def interleave(
 ) -> list[Figure]:
     """Measure rivals in turn, ``repeats`` times, so that a busy minute of the machine falls on all of them alike.
 
-    After the first round ``after`` is given every answer; it raises MusterError where they differ, and then no time
-    of theirs is kept.
+    After each round ``after`` is given every answer; it raises MusterError where they differ, and then no time of
+    theirs is kept. What it adds to an answer stays in the figure.
     """
     figures = {name: Figure(workload, name, trips) for name in rivals}
-    for number in range(repeats):
+    for _ in range(repeats):
         answers = {name: figures[name].add(rival()) for name, rival in rivals.items()}
-        if after is not None and number == 0:
+        if after is not None:
             after(answers)
     return list(figures.values())

@@ -10,6 +10,8 @@ import dataclasses
 import json
 import os
 import shutil
+from collections.abc import Sequence
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from benchmarks import measure
@@ -112,10 +114,11 @@ def only_landed(home: Path, target: Path) -> Path:
     return target
 
 
-def run(home: Path, known_at: str | None = None, engine: str | None = None) -> measure.Sample:
-    """``muster run`` as a process, at the benchmark's instant."""
+def run(home: Path, known_at: str | None = None, options: Sequence[str] = (), minutes_later: int = 0) -> measure.Sample:
+    """``muster run`` as a process, at the benchmark's instant or some minutes after it, with further options."""
     known = ["--known-at", known_at] if known_at else []
-    return measure.muster("run", "--home", home, "--as-of", AS_OF, *known, *(["--engine", engine] if engine else []))
+    as_of = datetime.fromisoformat(AS_OF) + timedelta(minutes=minutes_later)
+    return measure.muster("run", "--home", home, "--as-of", as_of.isoformat(), *known, *options)
 
 
 def _is_made(folder: Path, what: str, name: str = "made") -> bool:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import results, workloads
+from benchmarks import results
 from benchmarks.measure import Figure
 from pipelines.errors import MusterError
 
@@ -73,34 +73,24 @@ def _document(document: Entry, title: str) -> str:
             asked += [f"| {name} | {found['p50']:,.1f} | {found['p95']:,.1f} |" for name, found in questions.items()]
             if not questions:
                 rows.append(_row(figure, base))
-    lines = [f"### {title}", "", *_where(document), ""]
+    lines = [f"### {title}", "", *_where(document)]
     lines += rows if len(rows) > 2 else []
     lines += ["", *asked] if len(asked) > 2 else []
     return "\n".join(lines)
 
 
 def _where(document: Entry) -> list[str]:
-    """Where it was measured; one line for all workloads of one machine and commit."""
+    """Where and by which command it was measured; one line for all workloads of one machine, commit and command."""
     said: dict[str, list[str]] = {}
     for name, workload in document["workloads"].items():
-        said.setdefault(machine_line(workload["machine"] | {"load_average": "%"}), []).append(name)
+        line = machine_line(workload["machine"] | {"load_average": "%"})
+        said.setdefault(f"{line} Made by `{workload['command']}`.", []).append(name)
     loads = [workload["machine"]["load_average"] for workload in document["workloads"].values()]
     span = f"{min(loads)} to {max(loads)}" if loads else "unknown"
     lines = [line.replace("load % at the end", f"load {span}") for line in said]
     if len(lines) > 1:
-        lines = [f"{line} ({', '.join(names)})" for line, names in zip(lines, said.values(), strict=True)]
-    lines = [part for line in lines for part in (line, "")]
-    return [*lines, f"Made by `{_command(document)}`."]
-
-
-def _command(document: Entry) -> str:
-    """The one command that makes all figures of a results file."""
-    names = list(document["workloads"])
-    sizes = {figure["trips"] for workload in document["workloads"].values() for figure in workload["figures"]}
-    if set(names) <= set(workloads.WORKLOADS):
-        chosen = "" if set(names) == set(workloads.WORKLOADS) else f' WORKLOADS="{" ".join(names)}"'
-        return f'make bench TRIPS="{max(sizes)}"{chosen}'
-    return 'make bench TRIPS="" WORKLOADS="growth"'
+        lines = [f"{', '.join(names)}: {line}" for line, names in zip(lines, said.values(), strict=True)]
+    return [part for line in lines for part in (line, "")]
 
 
 def _row(figure: Entry, base: Entry | None) -> str:

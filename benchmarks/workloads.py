@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import shutil
 import sys
 from collections.abc import Callable, Mapping
@@ -19,6 +20,8 @@ SPLIT = 100
 
 LARGEST = {"pandas exploding days": 1_000_000, "pandas, vectorised": 2_000_000, "Spark local": 10_000_000}
 """Trips up to which a peer is measured: beyond, its memory would not fit the machine."""
+
+SPARK = ("--engine", "spark", "--master", "local[2]")
 
 STARTS = 5
 """Repeats of what takes a second."""
@@ -46,9 +49,16 @@ def whole(bench: Bench) -> list[Figure]:
 
 
 def nothing_new(bench: Bench) -> list[Figure]:
-    """A second run of the same home."""
+    """A run of the same home once more: at the same instant, and at one a minute later each time."""
     home = bench.published()
-    return interleave({"Muster": partial(office.run, home)}, "run with nothing new", bench.trips, min(bench.repeats, 3))
+    later = itertools.count(1)
+    figures = []
+    for name, run in (
+        ("Muster", lambda: office.run(home)),
+        ("Muster, the clock moved on", lambda: office.run(home, minutes_later=next(later))),
+    ):
+        figures += interleave({name: run}, "run with nothing new", bench.trips, min(bench.repeats, 3))
+    return figures
 
 
 def incremental(bench: Bench) -> list[Figure]:
@@ -80,8 +90,8 @@ def engines(bench: Bench) -> list[Figure]:
     figures = [Figure(workload, name, bench.trips) for name in ("DuckDB", "Spark local")]
     known_at = run_task("accounts", home=bench.published()).answer["known_at"]
     homes = [office.only_landed(bench.home, bench.folder / name) for name in ("duckdb", "spark")]
-    for figure, home, engine in zip(figures, homes, (None, "spark"), strict=True):
-        figure.add(office.run(home, known_at, engine))
+    for figure, home, options in zip(figures, homes, ((), SPARK), strict=True):
+        figure.add(office.run(home, known_at, options))
     same = run_task("same_marts", left=homes[0], right=homes[1], is_exact=False).answer
     for figure, home in zip(figures, homes, strict=True):
         figure.answer = same

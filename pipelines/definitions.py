@@ -386,6 +386,8 @@ def _run_resource(home: Home, take_run: Callable[[], pipeline.Run] | None) -> dg
         if take_run is not None:
             yield take_run()
             return
+        if context.instance is not None:
+            dagster_instance.forget_old_runs(context.instance)
         chosen = context.resource_config or {}
         zone = load_settings(home).office_timezone
         instants = {name: _instant(chosen.get(name), zone, name) for name in ("as_of", "known_at")}
@@ -440,7 +442,7 @@ def execute(
             validation.require_no_blocking(start.take().findings())
             raise
         finally:
-            _forget_old_runs(instance)
+            dagster_instance.forget_old_runs(instance)
 
 
 def _outcome() -> list[dg.AssetKey]:
@@ -477,11 +479,6 @@ def _is_wish_to_stop(error: BaseException) -> bool:
 
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}
 """Dagster's console log says nothing: its events are recorded, and errors are raised in one sentence."""
-
-
-def _forget_old_runs(instance: dg.DagsterInstance) -> None:
-    for record in instance.get_run_records()[dagster_instance.KEPT_RUNS :]:
-        instance.delete_run(record.dagster_run.run_id)
 
 
 @dg.definitions

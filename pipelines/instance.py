@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     import dagster
 
 KEPT_RUNS = 50
-"""Runs whose record is kept; older ones are forgotten after each run from the command line."""
+"""Runs whose record is kept; older ones are forgotten by each run, whoever started it."""
 
 FIRST_PORT = 3000
 """Where Dagster's pages are served unless another port is asked for."""
@@ -145,6 +145,16 @@ def close_dead_runs(instance: dagster.DagsterInstance) -> None:
             instance.report_run_canceled(record.dagster_run, ENDED)
         elif is_dead(record):
             instance.report_run_failed(record.dagster_run, ENDED)
+
+
+def forget_old_runs(instance: dagster.DagsterInstance) -> None:
+    """Forget all but the newest runs, so that the record of them does not grow; what is under way is kept."""
+    from dagster import DagsterRunStatus
+
+    ended = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
+    for record in instance.get_run_records()[KEPT_RUNS:]:
+        if record.dagster_run.status in ended:
+            instance.delete_run(record.dagster_run.run_id)
 
 
 def save_without_waiting(connection: object, record: object) -> None:

@@ -188,6 +188,10 @@ def test_a_launch_reads_instants_as_the_command_line_does() -> None:
         read("yesterday")
 
 
+def _job(home: Home) -> dg.JobDefinition:
+    return definitions.build_definitions(home).resolve_job_def(definitions.JOB)
+
+
 def test_the_record_of_old_runs_is_bounded(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(instance, "KEPT_RUNS", 1)
     monkeypatch.setattr(run.Run, "_land", lambda self: (_ for _ in ()).throw(MusterError("No.")))
@@ -196,6 +200,22 @@ def test_the_record_of_old_runs_is_bounded(home: Home, monkeypatch: pytest.Monke
             run.run_pipeline(home)
     with dg.DagsterInstance.get() as recorded:
         assert len(recorded.get_run_records()) == 1
+        under_way = recorded.create_run_for_job(_job(home), status=dg.DagsterRunStatus.STARTED)
+        for _ in range(2):
+            recorded.create_run_for_job(_job(home), status=dg.DagsterRunStatus.SUCCESS)
+        instance.forget_old_runs(recorded)
+        kept = {record.dagster_run.run_id for record in recorded.get_run_records()}
+    assert under_way.run_id in kept and len(kept) == 2, "the newest, and what is under way"
+
+
+def test_a_run_that_dagster_starts_forgets_old_ones_as_well(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(instance, "KEPT_RUNS", 2)
+    monkeypatch.setattr(run.Run, "_land", lambda self: (_ for _ in ()).throw(MusterError("No.")))
+    instance.prepare(home)
+    with dg.DagsterInstance.get() as recorded:
+        for _ in range(4):
+            assert not _job(home).execute_in_process(instance=recorded, raise_on_error=False).success
+        assert len(recorded.get_run_records()) == 2
 
 
 def _import_until(step: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:

@@ -39,7 +39,7 @@ _RESULTS = {
 }
 """What functions return, with what SQLGlot does not say of itself."""
 
-_CALLS = {"epoch_us": "bigint"}
+_CALLS: dict[str, object] = {"epoch_us": "bigint"}
 """What functions return that SQLGlot does not know at all."""
 
 

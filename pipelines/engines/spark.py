@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 OLDEST_JAVA = 17
 _MASTER = re.compile(r"local(\[[\d*,]+\])?|yarn|k8s://\S+|spark://[^\s:,]+:\d+(,[^\s:,]+:\d+)*")
 _WAIT_SECONDS = 5
+_STOP_SECONDS = 30
 
 _ALWAYS = {
     "spark.app.name": "muster",
@@ -86,7 +87,7 @@ class SparkEngine:
         if self._session is not None:
             # What cannot be stopped any more is gone already.
             with contextlib.suppress(Exception):
-                self._session.stop()
+                stop(self._session)
             self._session = None
 
 
@@ -278,6 +279,20 @@ def _start(master: str, scratch: Path) -> SparkSession:
             f"Spark did not start under {master} ({type(error).__name__}); check the master and SPARK_CONF_DIR."
         ) from None
     return session
+
+
+def stop(session: SparkSession) -> None:
+    """Stop Spark and wait for its Java, so that nothing of it is left, and what it used is known to who started us."""
+    from pyspark import SparkContext
+
+    gateway = SparkContext._gateway
+    session.stop()
+    process = getattr(gateway, "proc", None)
+    if gateway is not None and process is not None:
+        gateway.shutdown()
+        process.stdin.close()  # Spark's Java ends with its standard input
+        process.wait(_STOP_SECONDS)
+        SparkContext._gateway = SparkContext._jvm = None
 
 
 def _sizes(master: str, scratch: Path) -> dict[str, str]:

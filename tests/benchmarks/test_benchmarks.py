@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -59,6 +60,7 @@ def test_every_workload_is_measured_and_the_result_is_whole(measured: dict[str, 
         assert entry["machine"]["cores"] >= 1
         assert entry["machine"]["versions"]["duckdb"]
         assert f'TRIPS="{TRIPS}"' in entry["command"]
+        assert 'BENCH_OPTIONS="--repeats 1 --questions 4"' in entry["command"]
         for figure in entry["figures"]:
             if not figure["note"]:
                 assert figure["median_seconds"] > 0
@@ -74,7 +76,12 @@ def test_peers_made_the_answer_that_muster_made(measured: dict[str, Any]) -> Non
 
 
 def test_a_table_shows_every_figure_and_what_was_not_measured(measured: dict[str, Any]) -> None:
-    for text in ("| whole run, cold | Muster |", "| exposure step alone | Polars |", "| who at an instant |"):
+    for text in (
+        "--repeats 1",
+        "| whole run, cold | Muster |",
+        "| exposure step alone | Polars |",
+        "| who at an instant |",
+    ):
         assert text in measured["shown"]
     assert "not measured: pyspark is not installed" in measured["shown"] or "| Spark local |" in measured["shown"]
 
@@ -146,11 +153,20 @@ def test_rivals_take_turns_and_no_figure_is_kept_where_they_differ() -> None:
     assert order == ["a", "b", "a", "b"]
     assert [figure.median for figure in figures] == [1.0, 1.0]
 
-    def differ(answers: object) -> None:
-        raise MusterError("The answers differ")
+    rounds = 0
 
+    def differ_in_the_second(answers: Mapping[str, dict[str, Any]]) -> None:
+        nonlocal rounds
+        rounds += 1
+        if rounds == 2:
+            raise MusterError("The answers differ")
+        for answer in answers.values():
+            answer["compared"] = rounds
+
+    assert [figure.answer["compared"] for figure in interleave(rivals, "w", 1, 1, differ_in_the_second)] == [1, 1]
+    rounds = 0
     with pytest.raises(MusterError, match="differ"):
-        interleave(rivals, "w", 1, 2, differ)
+        interleave(rivals, "w", 1, 2, differ_in_the_second)
 
 
 def test_a_task_that_fails_says_so_in_words() -> None:

@@ -53,7 +53,7 @@ def spark(expression: str) -> str:
         ("list(a)", "IF(SIZE(COLLECT_LIST(a)) > 0, COLLECT_LIST(a), NULL)"),
         ("row_number() over ()", "MONOTONICALLY_INCREASING_ID()"),
         ("sum(big)", "SUM(CAST(big AS DECIMAL(38, 0)))"),
-        ("sum(epoch_us(s) * 2520 // n)", "SUM(CAST(UNIX_MICROS(CAST(s AS TIMESTAMP_LTZ)) * 2520 DIV n AS DECIMAL(38, 0)))"),
+        ("sum(epoch_us(s) // n)", "SUM(CAST(UNIX_MICROS(CAST(s AS TIMESTAMP_LTZ)) DIV n AS DECIMAL(38, 0)))"),
         ("sum(n)", "SUM(n)"),
         ("sum(x order by n)", "SUM(x)"),
         ("cast(n as hugeint)", "CAST(n AS DECIMAL(38, 0))"),
