@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime
 from typing import Any
 
 import dagster as dg
-import duckdb
 import sqlalchemy
 from dagster._core.errors import DagsterExecutionInterruptedError
 
@@ -21,7 +20,7 @@ from pipelines import instance as dagster_instance
 from pipelines import models as sql_models
 from pipelines import run as pipeline
 from pipelines.errors import MusterError
-from pipelines.head_start import HeadStart
+from pipelines.head_start import HeadStart, is_wish_to_stop
 from pipelines.instants import parse_instant
 from pipelines.models import Model
 from pipelines.settings import Home, Settings, default_home, load_settings
@@ -325,7 +324,7 @@ def build_definitions(
 
     Belongs here: names, groups, descriptions, order, schedules. Does not: what a step does, SQL, paths of files.
     ``take_run`` gives the run that was opened for this process; without it every Dagster run opens its own.
-    Raises MusterError for a broken contract, model or setting, before anything runs.
+    Raises MusterError for a broken contract, model or setting.
     """
     from pipelines.contracts import load_contracts
 
@@ -456,7 +455,7 @@ def _raise_own(error: BaseException) -> None:
     for found in behind:
         if isinstance(found, MusterError):
             raise found from found.__cause__
-    if any(_is_wish_to_stop(found) for found in behind):
+    if any(isinstance(found, DagsterExecutionInterruptedError) or is_wish_to_stop(found) for found in behind):
         raise KeyboardInterrupt
 
 
@@ -468,13 +467,6 @@ def _behind(error: BaseException) -> Iterator[BaseException]:
         seen.add(id(found))
         yield found
         found = found.__cause__ or found.__context__
-
-
-def _is_wish_to_stop(error: BaseException) -> bool:
-    """Whether this is Ctrl-C, as Python, Dagster or DuckDB (a RuntimeError while a query is at work) tells of it."""
-    if isinstance(error, KeyboardInterrupt | DagsterExecutionInterruptedError | duckdb.InterruptException):
-        return True
-    return isinstance(error, RuntimeError) and str(error) == "Query interrupted"
 
 
 _SILENT = {"console": {"config": {"log_level": "CRITICAL"}}}

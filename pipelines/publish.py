@@ -7,12 +7,12 @@ the new one in force, never a part of either. What each role may see is decided 
 
 ========  ====================================================================================================
 analyst   all marts; columns of sensitivity ``contact`` are NULL, ``traveller_contact`` and ``rejected_record``
-          are there and empty. Parquet is a copy of it.
+          are there and empty. Parquet holds the same rows.
 duty      all marts, and contacts of people in place from 30 days before to 14 days after ``as_of``
 steward   everything: all contacts, rejected records with their raw bytes
 ========  ====================================================================================================
 
-The analyst file is written first and the other two grow out of copies of it: names are only ever added to a
+The analyst file is written before the other two, which grow out of copies of it: names are only ever added to a
 file, because DuckDB leaves deleted values readable in the file. Where the home asks for it
 (``publish_older_file``), the analyst's tables are also written in the storage version of DuckDB 1.5.
 """
@@ -27,6 +27,7 @@ import functools
 import os
 import re
 import shutil
+import threading
 import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -308,20 +309,21 @@ class _Writer:
     def _parquet_beside(self) -> Iterator[None]:
         """Within this context a thread of its own writes the Parquet files: the rows of the analyst file."""
         _make_private(self.draft / "parquet")
-        cursor = self.con.cursor()
+        cursor, is_stopped = self.con.cursor(), threading.Event()
         with contextlib.closing(cursor), ThreadPoolExecutor(1) as pool:
-            written = pool.submit(self._write_parquet, cursor)
+            written = pool.submit(self._write_parquet, cursor, is_stopped)
             try:
                 yield
+                written.result()
             except BaseException:
+                is_stopped.set()
                 cursor.interrupt()
                 raise
-            written.result()
 
-    def _write_parquet(self, cursor: duckdb.DuckDBPyConnection) -> None:
+    def _write_parquet(self, cursor: duckdb.DuckDBPyConnection, is_stopped: threading.Event) -> None:
         with self.timer("parquet"):
             for table in self.columns:
-                if table not in _NOT_FOR_ANALYSTS:
+                if table not in _NOT_FOR_ANALYSTS and not is_stopped.is_set():
                     cursor.execute(f"copy ({self._rows(table, withheld=True)}) to {self._parquet(table)}")
 
     def _parquet(self, table: str) -> str:

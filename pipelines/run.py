@@ -17,12 +17,14 @@ from datetime import UTC, datetime, timedelta
 from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+
 from pipelines.errors import UsageError
+from pipelines.head_start import HeadStart, is_wish_to_stop
 from pipelines.settings import Home, Settings, load_settings
+from pipelines.timings import Timing, timing_lines
 
 if TYPE_CHECKING:
-    import duckdb
-
     from pipelines import validation
     from pipelines.engines import Builder, Engine
     from pipelines.kept import Kept
@@ -37,17 +39,6 @@ _CLOCK_STEP = timedelta(minutes=1)
 """Clocks are set right by less than this all the time."""
 
 STEPS = ("land", "reference", "stage", "core", "mart", "validate", "publish")
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Wall seconds of one part of a step, with the rows of its table; ``is_made`` where a model was run for them."""
-
-    step: str
-    part: str
-    seconds: float
-    rows: int | None = None
-    is_made: bool = False
 
 
 @dataclass(frozen=True)
@@ -137,9 +128,20 @@ class Run:
         kept, self._state.kept = self._state.kept, None
         with self._stack:
             if kept is not None and "publish" in self._state.done:
-                kept.hand_over(self.home, self.run_id, self._takes_over)
+                self._hand_over(kept)
             elif kept is not None:
                 kept.con.close()
+
+    def _hand_over(self, kept: Kept) -> None:
+        """Leave the build file to the next run; where the disk refuses, that one makes everything anew."""
+        from pipelines import publish
+
+        try:
+            kept.hand_over(self.home, self.run_id, self._takes_over)
+        except (duckdb.Error, OSError):
+            kept.con.close()
+            publish.clean_up(self.home, remove_builds=True)
+            self.tell("What the next run could have gone on from could not be kept; it makes everything anew.")
 
     @property
     def as_of(self) -> datetime:
@@ -186,7 +188,10 @@ class Run:
         return self._started_at
 
     def reach(self, step: str) -> None:
-        """Run the steps that are missing up to ``step``, each once, and the step itself."""
+        """Run the steps that are missing up to ``step``, each once, and the step itself.
+
+        Raises what a step raises, also one that :meth:`reach_while` took.
+        """
         for name in STEPS[: STEPS.index(step) + 1]:
             if name not in self._state.done:
                 if self._failure is not None:
@@ -206,6 +211,8 @@ class Run:
             try:
                 self.reach(name)
             except Exception as error:
+                if is_wish_to_stop(error):
+                    raise KeyboardInterrupt from error
                 self._failure = error
                 return
 
@@ -471,7 +478,6 @@ def run_pipeline(
     Dagster's account of it.
     """
     from pipelines import engines
-    from pipelines.head_start import HeadStart
 
     def open_run() -> Run:
         return Run(home, as_of, known_at, progress, engine=engines.choose(engine, master))
@@ -485,16 +491,3 @@ def run_pipeline(
         for line in timing_lines(result.timings):
             progress(line)
     return result
-
-
-def timing_lines(timings: tuple[Timing, ...] | list[Timing], least_seconds: float = 0.05) -> list[str]:
-    """Where the time went, as lines: each step, and below it the parts that took a twentieth of a second or more."""
-    lines = []
-    for step in (timing for timing in timings if timing.part == "all"):
-        lines.append(f"{step.step:<12}{step.seconds:8.2f} s")
-        parts = [part for part in timings if part.step == step.step and part.part != "all"]
-        for part in sorted(parts, key=lambda timing: -timing.seconds):
-            if part.seconds >= least_seconds:
-                rows = f"{part.rows:>12,} rows" if part.rows is not None else ""
-                lines.append(f"    {part.part:<32}{part.seconds:6.2f} s{rows}")
-    return lines

@@ -14,6 +14,8 @@ import pytest
 
 from pipelines import definitions, head_start, instance, models, run, run_history, validation
 from pipelines.errors import MusterError
+from pipelines.kept import Kept
+from pipelines.locking import run_lock
 from pipelines.settings import Home
 from pipelines.validation import SqlCheck
 
@@ -219,7 +221,7 @@ def test_a_run_that_dagster_starts_forgets_old_ones_as_well(home: Home, monkeypa
 
 
 def _import_until(step: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Let Dagster's import last until a run has come to a step; returns the steps that the run takes."""
+    """A run that seems quiet, with Dagster's import lasting until it comes to a step; returns the steps it takes."""
     arrived = threading.Event()
     steps: list[str] = []
     reach = run.Run.reach
@@ -231,6 +233,7 @@ def _import_until(step: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         reach(self, name)
 
     monkeypatch.setattr(run.Run, "reach", reach_and_tell)
+    monkeypatch.setattr(head_start, "_seems_quiet", lambda home: True)
     monkeypatch.setattr(head_start, "_import_dagster", lambda: arrived.wait(60))
     return steps
 
@@ -251,26 +254,34 @@ def test_a_run_is_at_work_while_dagster_is_imported_and_recorded_in_full(
     assert not list(home.warehouse.glob("build-*"))
 
 
-def test_what_fails_while_dagster_is_imported_is_recorded_at_its_step(
-    home: Home, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def fail(self: run.Run) -> None:
-        raise MusterError("The shelf of places is empty; fill it and run again.")
+def test_a_run_with_something_new_waits_for_dagster(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    order: list[str] = []
+    monkeypatch.setattr(head_start, "_import_dagster", lambda: order.append("imported"))
+    monkeypatch.setattr(run.Run, "_land", lambda self: order.append("landing") or _refuse())
+    with pytest.raises(MusterError):
+        run.run_pipeline(home)
+    assert order == ["imported", "landing"]
 
+
+def _refuse() -> None:
+    raise MusterError("The shelf of places is empty; fill it and run again.")
+
+
+def test_what_fails_while_dagster_is_imported_is_recorded(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     steps = _import_until("reference", monkeypatch)
-    monkeypatch.setattr(run.Run, "_reference", fail)
+    monkeypatch.setattr(run.Run, "_reference", lambda self: _refuse())
     with pytest.raises(MusterError, match="shelf of places"):
         run.run_pipeline(home)
     assert "core" not in steps and not (home.published / "current").exists()
     (failed,) = run_history.last_runs(home, 5)
     assert failed.problem == "The shelf of places is empty; fill it and run again."
-    broken = {
-        entry.step_key for entry in _recorded(home) if entry.dagster_event and entry.dagster_event.is_step_failure
-    }
-    assert broken == {"reference"}
 
 
-def test_a_run_that_cannot_be_opened_is_recorded_as_failed(home: Home) -> None:
+@pytest.mark.parametrize("is_quiet", [True, False])
+def test_a_run_that_cannot_be_opened_is_recorded_as_failed(
+    home: Home, monkeypatch: pytest.MonkeyPatch, is_quiet: bool
+) -> None:
+    monkeypatch.setattr(head_start, "_seems_quiet", lambda home: is_quiet)
     (home.root / "muster.yml").write_text("policy_file: policy.yml\n")
     (home.root / "policy.yml").write_text("rules: none\n")
     with pytest.raises(MusterError, match=r"policy\.yml"):
@@ -279,14 +290,30 @@ def test_a_run_that_cannot_be_opened_is_recorded_as_failed(home: Home) -> None:
     assert failed.status == "failed" and "policy.yml" in failed.problem
 
 
-def test_ctrl_c_while_dagster_is_imported_leaves_nothing_behind(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    "wish", [KeyboardInterrupt(), RuntimeError("Query interrupted"), duckdb.InterruptException("")]
+)
+def test_ctrl_c_while_dagster_is_imported_ends_the_run_at_once(
+    home: Home, monkeypatch: pytest.MonkeyPatch, wish: BaseException
+) -> None:
     def stop(self: run.Run) -> None:
-        raise KeyboardInterrupt
+        raise wish
 
     _import_until("core", monkeypatch)
     monkeypatch.setattr(run.Run, "_core", stop)
     with pytest.raises(KeyboardInterrupt):
         run.run_pipeline(home)
-    monkeypatch.undo()
-    assert run.run_pipeline(home).publication.generation == 1, "the home is free again"
-    assert not list(home.warehouse.glob("build-*"))
+    with run_lock(home):
+        assert not (home.published / "current").exists(), "the home is free again"
+
+
+def test_a_build_that_cannot_be_kept_fails_no_run(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(self: Kept, *_: object) -> None:
+        raise duckdb.IOException("No space left on device")
+
+    monkeypatch.setattr(Kept, "hand_over", refuse)
+    told: list[str] = []
+    assert run.run_pipeline(home, progress=told.append).publication.generation == 1
+    assert any("makes everything anew" in line for line in told)
+    assert [path.name for path in home.warehouse.iterdir()] == ["lock"]
+    assert run_history.last_runs(home, 1)[0].status == "succeeded"

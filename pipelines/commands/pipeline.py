@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 import gc
+import signal
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -87,18 +90,30 @@ def _execute(
     output_format: str,
 ) -> None:
     _let_threads_alternate()
-    with _Watch() as watch:
+    with _stopped_by_sigterm(), _Watch() as watch:
         watch.tell("Starting …")
-        from pipelines.run import run_pipeline, timing_lines
+        from pipelines.run import run_pipeline
 
         result = run_pipeline(home, as_of, known_at, watch.tell, engine=options.engine, master=options.master)
     if options.verbose:
+        from pipelines.timings import timing_lines
+
         for line in timing_lines(result.timings):
             print(line, file=sys.stdout if output_format == "table" else sys.stderr)
     if output_format == "table":
         _summarise(result, load_settings(home).office_timezone)
     else:
         _print_row(result, output_format)
+
+
+@contextlib.contextmanager
+def _stopped_by_sigterm() -> Iterator[None]:
+    """Within this context a wish to end (``kill``, a service that is stopped) is one to stop, as Ctrl-C is."""
+    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def _let_threads_alternate() -> None:

@@ -3,7 +3,8 @@
 -- Rules: S4 (stops), S5 (gaps: both places; 24 hours before a first known departure), S6 (transit), S7 (open ends),
 -- S8 (en route), P4 (each candidate place of a text).
 -- precedence: 1 en route and transit, which others give way to; 2 candidates; 3 home, which gives way to all.
--- certainty: 4 confirmed, 3 likely, 2 overdue, 1 possible. Open ends stay in year 9999 until the stay is made.
+-- certainty: 5 in transit, 4 confirmed or en route, 3 likely, 2 overdue, 1 possible, so that of two claims of one place
+-- and precedence one speaks for the traveller. Open ends stay in year 9999 until the stay is made.
 with stops as (
     select * from core.stop
 ),
@@ -335,7 +336,7 @@ select
     c.ends_at,
     case when c.precedence = 2 and h.place_key is not null then 3 else c.precedence end as precedence,
     case when h.place_key is not null and c.presence = 'overdue' then 'likely' else c.presence end as presence,
-    case c.presence when 'confirmed' then 4 when 'likely' then 3 when 'overdue' then 2 when 'possible' then 1 else 4 end
+    case c.presence when 'transit' then 5 when 'likely' then 3 when 'overdue' then 2 when 'possible' then 1 else 4 end
         as certainty,
     h.place_key is not null as is_home,
     l.main_trip_key as trip_key,

@@ -134,8 +134,8 @@ alone as (
     select
         place_text_number,
         atom_number,
-        arg_max(place_type, name_weight) as place_type,
-        arg_max(country_code, name_weight) as country_code,
+        max_by(place_type, struct_pack(name_weight := name_weight, place_id := place_id)) as place_type,
+        max_by(country_code, struct_pack(name_weight := name_weight, place_id := place_id)) as country_code,
         bool_or(name_kind = 'alias' and place_type = 'city') as is_city_alias
     from contested
     group by place_text_number, atom_number
