@@ -56,11 +56,11 @@ def split_feeds(inbox: str, old: str, new: str, share: int) -> dict[str, Any]:
     return counts
 
 
-def csv_sql(source: Path, types: dict[str, str]) -> str:
+def csv_sql(source: Path, types: dict[str, str], quote: str = '"') -> str:
     """The SQL of a CSV file's rows, its columns of the given types, text where none is given; bad records left out."""
     columns = ", ".join(f"'{name}': '{types.get(name, 'VARCHAR')}'" for name in _header(source))
     return (
-        f"read_csv('{source}', header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
+        f"read_csv('{source}', header = true, auto_detect = false, delim = ',', quote = '{quote}', escape = '{quote}', "
         f"ignore_errors = true, columns = {{{columns}}})"
     )
 

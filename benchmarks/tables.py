@@ -113,6 +113,8 @@ def _remark(figure: Entry, repeats: int) -> str:
     """What a figure's answer says beside its time."""
     answer = figure["answer"]
     said = [f"{repeats} repeats" if repeats > 1 else "once"]
+    if "read_share" in answer:
+        said.append(f"{answer['read_share']:.1%} of the records read")
     if "texts" in answer:
         rate = answer["texts"] / figure["median_seconds"] * 60
         said.append(f"{rate:,.0f} texts a minute, {answer['plain_right'] / answer['plain']:.1%} right")

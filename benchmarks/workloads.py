@@ -43,7 +43,7 @@ def whole(bench: Bench) -> list[Figure]:
         return run_task("read_and_write", home=bench.home, inbox=inbox, target=target)
 
     def compare(answers: Mapping[str, Answer]) -> None:
-        require_floor(answers["floor"], run_task("accounts", home=bench.home).answer)
+        answers["floor"]["read_share"] = require_floor(answers["floor"], run_task("accounts", home=bench.home).answer)
 
     return interleave({"Muster": cold, "floor": floor}, "whole run, cold", bench.trips, bench.repeats, compare)
 

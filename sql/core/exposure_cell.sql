@@ -54,7 +54,7 @@ spread as (
     from intervals
 ),
 
-cells as (
+clipped as (
     select
         s.stay_id,
         s.traveller_key,
@@ -69,7 +69,12 @@ cells as (
         least(s.ends_at, w.ends_at) as ends_at
     from spread as s
     inner join weeks as w on s.week_number = w.week_number
-    where s.starts_at < w.ends_at and s.ends_at > w.starts_at
+),
+
+cells as (
+    select *
+    from clipped
+    where starts_at < ends_at
 ),
 
 measured as (

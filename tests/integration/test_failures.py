@@ -128,7 +128,8 @@ def test_a_home_that_may_not_be_written(untouched: Office, without_root: Callabl
         untouched.home.warehouse.chmod(0o700)
 
 
-def test_a_stopped_run_says_so_and_the_next_one_works(copied: Office) -> None:
+@pytest.mark.parametrize("wish", [signal.SIGINT, signal.SIGTERM])
+def test_a_stopped_run_says_so_and_the_next_one_works(copied: Office, wish: signal.Signals) -> None:
     before = copied.fingerprint()
     streams: dict[str, Any] = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True, "cwd": PROJECT}
     # A shell's background job ignores the interrupt; this one is to hear it.
@@ -139,7 +140,7 @@ def test_a_stopped_run_says_so_and_the_next_one_works(copied: Office) -> None:
             if "Building core" in line:
                 break
         time.sleep(0.5)
-        run.send_signal(signal.SIGINT)
+        run.send_signal(wish)
         _, told = run.communicate(timeout=60)
     assert run.returncode == 130 and told.strip().splitlines()[-1] == "Stopped."
     assert "Traceback" not in told

@@ -3,6 +3,7 @@ from __future__ import annotations
 import errno
 import multiprocessing
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -135,6 +136,33 @@ def test_a_full_disk_is_one_sentence_and_loses_nothing(
         publish(home, make_build("r2"), "r2")
     assert current(home).name == "000001-r1"
     assert not list(home.published.glob(".*"))
+
+
+def test_a_parquet_file_that_cannot_be_written_is_one_sentence_and_loses_nothing(
+    home: Home, make_build: MakeBuild, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(self: publishing._Writer, *_: object) -> None:
+        raise duckdb.IOException("IO Error: No space left on device")
+
+    publish(home, make_build("r1"), "r1")
+    monkeypatch.setattr(publishing._Writer, "_write_parquet", refuse)
+    with pytest.raises(MusterError, match=r"disk .* is full"):
+        publish(home, make_build("r2"), "r2")
+    assert current(home).name == "000001-r1"
+    assert not list(home.published.glob(".*"))
+
+
+def test_no_more_parquet_is_written_once_a_role_file_has_failed(make_build: MakeBuild, tmp_path: Path) -> None:
+    (tmp_path / "parquet").mkdir()
+    stopped = threading.Event()
+    with publishing._source(make_build("r1")) as (con, source):
+        writer = publishing._Writer(con, source, tmp_path, publishing._Timer(), has_older=False)
+        stopped.set()
+        writer._write_parquet(con, stopped)
+        assert not list(tmp_path.glob("parquet/*"))
+        stopped.clear()
+        writer._write_parquet(con, stopped)
+        assert list(tmp_path.glob("parquet/*"))
 
 
 def test_a_build_without_marts_is_not_published(home: Home, tmp_path: Path) -> None:
