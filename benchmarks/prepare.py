@@ -56,13 +56,22 @@ def split_feeds(inbox: str, old: str, new: str, share: int) -> dict[str, Any]:
     return counts
 
 
-def csv_sql(source: Path, types: dict[str, str], quote: str = '"') -> str:
+def csv_sql(source: Path, types: dict[str, str]) -> str:
     """The SQL of a CSV file's rows, its columns of the given types, text where none is given; bad records left out."""
     columns = ", ".join(f"'{name}': '{types.get(name, 'VARCHAR')}'" for name in _header(source))
     return (
-        f"read_csv('{source}', header = true, auto_detect = false, delim = ',', quote = '{quote}', escape = '{quote}', "
+        f"read_csv('{source}', header = true, auto_detect = false, delim = ',', quote = '\"', escape = '\"', "
         f"ignore_errors = true, columns = {{{columns}}})"
     )
+
+
+def without_open_quotes(source: Path, target: Path) -> Path:
+    """A copy of a CSV file below ``target``, without the lines that hold an odd number of quotes."""
+    copy = target / source.parent.name / source.name
+    copy.parent.mkdir(parents=True, exist_ok=True)
+    with source.open("rb") as lines, copy.open("wb") as kept:
+        kept.writelines(line for line in lines if line.count(b'"') % 2 == 0)
+    return copy
 
 
 def _as_text(source: Path) -> str:

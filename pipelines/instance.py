@@ -148,13 +148,23 @@ def close_dead_runs(instance: dagster.DagsterInstance) -> None:
 
 
 def forget_old_runs(instance: dagster.DagsterInstance) -> None:
-    """Forget all but the newest runs, so that the record of them does not grow; what is under way is kept."""
+    """Forget all but the newest runs, so that the record of them does not grow; what is under way is kept.
+
+    Dagster leaves the file of a run's events where it forgets the run, so files of no run are removed, too.
+    """
     from dagster import DagsterRunStatus
 
+    files = list(Path(instance.root_directory, "history", "runs").glob("*-*.db*"))
     ended = (DagsterRunStatus.SUCCESS, DagsterRunStatus.FAILURE, DagsterRunStatus.CANCELED)
-    for record in instance.get_run_records()[KEPT_RUNS:]:
-        if record.dagster_run.status in ended:
+    known = set()
+    for number, record in enumerate(instance.get_run_records()):
+        if number >= KEPT_RUNS and record.dagster_run.status in ended:
             instance.delete_run(record.dagster_run.run_id)
+        else:
+            known.add(record.dagster_run.run_id)
+    for path in files:
+        if path.name.partition(".")[0] not in known:
+            path.unlink(missing_ok=True)
 
 
 def save_without_waiting(connection: object, record: object) -> None:

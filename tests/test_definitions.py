@@ -217,7 +217,10 @@ def test_a_run_that_dagster_starts_forgets_old_ones_as_well(home: Home, monkeypa
     with dg.DagsterInstance.get() as recorded:
         for _ in range(4):
             assert not _job(home).execute_in_process(instance=recorded, raise_on_error=False).success
-        assert len(recorded.get_run_records()) == 2
+        instance.forget_old_runs(recorded)
+        kept = {record.dagster_run.run_id for record in recorded.get_run_records()}
+    assert len(kept) == 2
+    assert {path.stem for path in home.root.glob("dagster/history/runs/*-*.db")} == kept, "no file of a forgotten run"
 
 
 def _import_until(step: str, monkeypatch: pytest.MonkeyPatch) -> list[str]:
