@@ -105,10 +105,12 @@ def runs(home: str, count: int, kept: int, as_of: str) -> dict[str, Any]:
 
 
 def years(home: str, as_of: str) -> dict[str, Any]:
-    """One run of a home in this process; returns the seconds of each step and the weeks it published."""
+    """One run of a home in this process, of everything; returns the seconds of each step and the weeks it published."""
+    from pipelines.kept import drop_kept
     from pipelines.run import run_plain
 
     office = Home(home)
+    drop_kept(office)
     clock = Clock()
     with clock.working():
         result = run_plain(office, datetime.fromisoformat(as_of))
