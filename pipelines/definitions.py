@@ -438,7 +438,8 @@ def execute(
             )
         except (Exception, DagsterExecutionInterruptedError) as error:
             _raise_own(error)
-            validation.require_no_blocking(start.take().findings())
+            if start.run is not None:
+                validation.require_no_blocking(start.run.findings())
             raise
         finally:
             dagster_instance.forget_old_runs(instance)

@@ -34,7 +34,8 @@ class HeadStart:
         self._home = home
         self._open = open_run
         self._stack = contextlib.ExitStack()
-        self._run: Run | None = None
+        self.run: Run | None = None
+        """The run, once it was opened."""
         self._error: Exception | None = None
 
     def __enter__(self) -> HeadStart:
@@ -60,9 +61,9 @@ class HeadStart:
         """The run, open until the context ends. Raises what keeps it from being opened."""
         if self._error is not None:
             raise self._error
-        if self._run is None:
-            self._run = self._stack.enter_context(self._open())
-        return self._run
+        if self.run is None:
+            self.run = self._stack.enter_context(self._open())
+        return self.run
 
     def _begin(self, goes_on: Callable[[], bool]) -> None:
         try:

@@ -310,6 +310,16 @@ def test_ctrl_c_while_dagster_is_imported_ends_the_run_at_once(
         assert not (home.published / "current").exists(), "the home is free again"
 
 
+def test_where_dagster_itself_fails_no_run_is_opened(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object, **__: object) -> None:
+        raise RuntimeError("Dagster is of no use")
+
+    monkeypatch.setattr(dg.JobDefinition, "execute_in_process", fail)
+    monkeypatch.setattr(run.Run, "__enter__", lambda self: pytest.fail("a run was opened"))
+    with pytest.raises(RuntimeError, match="of no use"):
+        run.run_pipeline(home)
+
+
 def test_a_build_that_cannot_be_kept_fails_no_run(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse(self: Kept, *_: object) -> None:
         raise duckdb.IOException("No space left on device")
