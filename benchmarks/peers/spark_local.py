@@ -81,7 +81,7 @@ def spark(inputs: str, target: str) -> dict[str, Any]:
         .getOrCreate()
     )
     folder = Path(target)
-    java = SparkContext._gateway.proc.pid  # type: ignore[union-attr]
+    java = SparkContext._gateway.proc.pid
     before = _processor_seconds(java)
     clock = Clock()
     with clock.working():
