@@ -28,6 +28,7 @@ from pipelines.erasure.tokens import BLANK, Tokens
 from pipelines.landing import store
 from pipelines.landing.documents import read_document
 from pipelines.landing.marks import mark_of, reason_of
+from pipelines.landing.pack import drop_packs
 from pipelines.landing.parse import Prepared, prepare
 from pipelines.landing.store import LandedFile
 from pipelines.landing.text import GateError
@@ -237,6 +238,7 @@ def remove_landed(home: Home, landed: LandedFile) -> None:
     """Remove a landed file, its ledger entry first, and everything that was staged of it."""
     folder = home.landing / landed.feed
     (folder / f"{landed.sha256}.json").unlink(missing_ok=True)
+    drop_packs(home, landed)
     for path in folder.glob(f"{landed.sha256}*"):
         path.unlink(missing_ok=True)
     (home.landing / store.INBOX_CACHE).unlink(missing_ok=True)

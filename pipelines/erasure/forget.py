@@ -129,7 +129,7 @@ def _wanted(
     home: Home, contracts: dict[str, Contract], files: dict[FileKey, LandedFile], work: _Work
 ) -> dict[FileKey, Wanted]:
     """What to erase of every file: the people's records, addresses elsewhere, and files that cannot be read."""
-    from pipelines.landing.stage import Staged
+    from pipelines.landing.staged import Staged
 
     tokens = work.tokens
     found = {}
@@ -211,7 +211,7 @@ def refuse_returning(home: Home, contracts: dict[str, Contract], landed: list[La
     Looks at files that are not read yet, and at all where an erasure was interrupted. Does nothing where nobody was
     ever forgotten. The caller holds the run lock.
     """
-    from pipelines.landing.stage import Staged
+    from pipelines.landing.staged import Staged
 
     known = digests.read(home)
     if not known:

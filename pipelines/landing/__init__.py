@@ -2,7 +2,8 @@
 
 from pipelines.landing.load import load
 from pipelines.landing.report import FeedReport, FileReport, feeds_report, files_report
-from pipelines.landing.stage import Account, stage_files
+from pipelines.landing.stage import stage_files
+from pipelines.landing.staged import Account
 from pipelines.landing.store import (
     LandedFile,
     clean_store,

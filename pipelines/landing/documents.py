@@ -21,7 +21,8 @@ from pipelines.feeds.registry import FORMATS, reader
 from pipelines.landing import marks
 from pipelines.landing.cast import bind, cast_sql
 from pipelines.landing.parse import text_table
-from pipelines.landing.stage import REJECTED_SCHEMA, Account, Staged, write_table
+from pipelines.landing.stage import REJECTED_SCHEMA, write_table
+from pipelines.landing.staged import Account, Staged
 from pipelines.landing.store import LandedFile
 from pipelines.landing.text import GateError
 from pipelines.landing.verify import verify

@@ -16,7 +16,9 @@ import pyarrow as pa
 
 from pipelines.contracts import Contract, ReceivedAtColumn, ReusedKey, table_contracts
 from pipelines.landing.cast import name, quote
-from pipelines.landing.stage import Account, Staged, require_sound
+from pipelines.landing.rows import staged_rows
+from pipelines.landing.stage import require_sound
+from pipelines.landing.staged import Account, Staged
 from pipelines.landing.store import LandedFile, is_released, ledger
 from pipelines.settings import Home, Settings
 
@@ -134,16 +136,16 @@ def load(
             continue
         con.execute(declared.ddl())
         for contract in fillers:
-            _require_sound(home, counted[contract.feed], tell)
-            if counted[contract.feed]:
-                _load_feed(con, contract, counted[contract.feed], known_at, every_version)
+            if mine := counted[contract.feed]:
+                with staged_rows(con, home, _staged(mine), tell) as rows:
+                    _load_feed(con, contract, mine, rows, known_at, every_version)
         if kept is not None:
             kept.note(f"land.{table}", inputs)
     _write_feeds(con, contracts)
     _write_files(con, states)
     rejected = _inputs([], [state for state in states if state.account.rejected])
     if kept is None or not kept.is_current("land.rejected_record", rejected):
-        _require_sound(home, [state for state in states if state.account.rejected], tell)
+        require_sound(home, _staged([state for state in states if state.account.rejected]), tell)
         _write_rejected(con, states)
         if kept is not None:
             kept.note("land.rejected_record", rejected)
@@ -151,8 +153,8 @@ def load(
         kept.note_content(("land.feed", "land.file"))
 
 
-def _require_sound(home: Home, states: list[FileState], tell: Callable[[str], None] | None) -> None:
-    require_sound(home, (state.staged for state in states if state.staged), tell)
+def _staged(states: list[FileState]) -> list[Staged]:
+    return [state.staged for state in states if state.staged]
 
 
 def _counted(states: list[FileState], contract: Contract) -> list[FileState]:
@@ -173,7 +175,7 @@ def _inputs(contracts: list[Contract], states: list[FileState]) -> str:
             state.file_number,
             state.received_at,
             state.part,
-            state.contract.digest() if state.contract else None,
+            state.staged.digest if state.staged else None,
         )
         for state in states
     ]
@@ -206,10 +208,6 @@ def _known_states(
     return known
 
 
-def _paths(states: list[FileState]) -> str:
-    return "[" + ", ".join(quote(str(state.staged.rows)) for state in states if state.staged) + "]"
-
-
 def _key_sql(contract: Contract) -> str:
     """SQL of a key as one value: the column itself, or all columns as text."""
     if len(contract.key) == 1 and not contract.key_fallbacks:
@@ -230,12 +228,12 @@ def hold_snapshots(
     """Mark as held every snapshot that drops too many keys of the last good one of its part, unless released (F4)."""
     if len(states) < 2 or states[0].contract is None:
         return
-    _require_sound(home, states, tell)
-    key = _key_sql(states[0].contract)
-    con.execute(
-        "create or replace temp table snapshot_key as select distinct file_index::integer as position, "
-        f"hash({key}) as key_hash from read_parquet({_paths(states)}) order by position"
-    )
+    with staged_rows(con, home, _staged(states), tell) as rows:
+        key = _key_sql(states[0].contract)
+        con.execute(
+            "create or replace temp table snapshot_key as select distinct position::integer as position, "
+            f"hash({key}) as key_hash from ({rows}) order by position"
+        )
     sizes = dict(con.execute("select position, count(*) from snapshot_key group by position").fetchall())
     good: dict[str | None, int] = {}
     for position, state in enumerate(states):
@@ -262,10 +260,11 @@ def _load_feed(
     con: duckdb.DuckDBPyConnection,
     contract: Contract,
     states: list[FileState],
+    staged: str,
     known_at: datetime,
     every_version: bool,
 ) -> None:
-    """Insert the winning rows of one feed, or all, into its table."""
+    """Insert the winning rows of one feed, or all, into its table; ``staged`` is SQL of the rows of these files."""
     con.register(
         "feed_file",
         pa.table(
@@ -281,9 +280,8 @@ def _load_feed(
     only_known = f"where staged.received_at <= timestamp {quote(known_at.isoformat(sep=' '))}" if by_column else ""
     received = "staged.received_at" if by_column else "file_received_at"
     rows = (
-        f"select staged.* exclude (received_at, reason, key_text), {received} as received_at, feed_file.file_number, "
-        f"is_newest from read_parquet({_paths(states)}) as staged "
-        f"join feed_file on staged.file_index = feed_file.position {only_known}"
+        f"select staged.* exclude (received_at, reason, key_text, position), {received} as received_at, "
+        f"feed_file.file_number, is_newest from ({staged}) as staged join feed_file using (position) {only_known}"
     )
     one_version = len(states) == 1 and not by_column
     source = f"({rows})"

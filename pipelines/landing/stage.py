@@ -4,24 +4,22 @@ Beside ``landing/<feed>/<sha256>`` lie ``<sha256>.<contract digest>.staged.parqu
 ``….rejected.parquet`` (rejected records with reason and raw bytes; only where there are any) and ``….account.json``,
 which is written last and makes the others valid. They are a cache: a file is parsed again only if its contract changes,
 or if what lies beside it is not what was written. The account holds the SHA-256 of the others and of itself, and who
-reads rows asks for :func:`require_sound` first, so what a disk spoilt is never used.
+reads rows asks for :func:`require_sound` first, so what a disk spoilt is never used. Staged rows of many small files
+lie together once more (:mod:`pipelines.landing.pack`).
 """
 
 from __future__ import annotations
 
 import contextlib
-import hashlib
-import json
 import os
 import secrets
 import shutil
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 import numpy as np
@@ -33,6 +31,7 @@ from pipelines.contracts import Contract
 from pipelines.errors import MusterError
 from pipelines.landing import marks
 from pipelines.landing.cast import Binding, cast_sql, quote
+from pipelines.landing.pack import SMALL_BYTES, pack_small
 from pipelines.landing.parse import (
     Prepared,
     accepted_numbers,
@@ -44,12 +43,11 @@ from pipelines.landing.parse import (
     text_table,
 )
 from pipelines.landing.records import MAX_RECORD_BYTES
-from pipelines.landing.store import LandedFile, Progress, clean_store, ledger, write_atomically
+from pipelines.landing.staged import Account, Staged
+from pipelines.landing.store import Look, Progress, clean_store, ledger
 from pipelines.landing.text import GateError
 from pipelines.settings import Home
 
-SMALL_BYTES = 128 * 1024
-"""Files up to this size are cast many at a time: a statement for each would cost more than its rows."""
 REJECTED_BATCH = 1000
 """Rejected records written at a time: at 64 KB each these are the most bytes that are held."""
 _GROUP_FILES = 400
@@ -68,99 +66,7 @@ REJECTED_SCHEMA = pa.schema(
 )
 
 
-@dataclass(frozen=True)
-class Account:
-    """What became of one file: ``records = loaded + rejected + blank`` (F1)."""
-
-    sha256: str
-    status: Literal["loaded", "failed"]
-    records: int = 0
-    loaded: int = 0
-    rejected: int = 0
-    blank: int = 0
-    rows: int = 0
-    """Rows of the staged file; more than ``loaded`` where a record has a repeated group."""
-    message: str | None = None
-    received_to: str | None = None
-    """The latest receipt that a column gives; None where no column does."""
-    staged_bytes: int = 0
-    rejected_bytes: int = 0
-    staged_sha256: str = ""
-    rejected_sha256: str = ""
-
-
-class Staged:
-    """The files beside one landed file for one contract."""
-
-    def __init__(self, home: Home, landed: LandedFile, contract: Contract, digest: str | None = None) -> None:
-        """``digest`` is the contract's, for a caller with many files, who works it out once."""
-        self.landed = landed
-        self.contract = contract
-        self.digest = digest or contract.digest()
-        stem = f"{landed.sha256}.{self.digest}"
-        folder = home.landing / landed.feed
-        self.rows = folder / f"{stem}.staged.parquet"
-        self.rejected = folder / f"{stem}.rejected.parquet"
-        self.account_file = folder / f"{stem}.account.json"
-
-        self._account: Account | None = None
-
-    def account(self) -> Account | None:
-        """The account if the file is staged and as long as it was, else None; its bytes are for `require_sound`."""
-        try:
-            document = json.loads(self.account_file.read_bytes())
-            is_whole = document.pop("account_sha256") == _digest_of(document)
-            account = Account(**document)
-            for path, byte_count, _ in self._files(account):
-                is_whole = is_whole and path.stat().st_size == byte_count
-        except (OSError, ValueError, TypeError, KeyError, AttributeError):
-            return None
-        self._account = account if is_whole else None
-        return self._account
-
-    def _files(self, account: Account) -> Iterator[tuple[Path, int, str]]:
-        for path, byte_count, sha256 in (
-            (self.rows, account.staged_bytes, account.staged_sha256),
-            (self.rejected, account.rejected_bytes, account.rejected_sha256),
-        ):
-            if byte_count:
-                yield path, byte_count, sha256
-
-    def spoilt(self) -> Path | None:
-        """The first file whose bytes are not those that were written; the account itself where it is not whole."""
-        account = self._account or self.account()
-        if account is None:
-            return self.account_file
-        return next((path for path, _, sha256 in self._files(account) if _sha256(path) != sha256), None)
-
-    def describe_files(self, rejected: int) -> dict[str, Any]:
-        """Size and digest of what was written, for the account."""
-        made: dict[str, Any] = {"staged_bytes": self.rows.stat().st_size, "staged_sha256": _sha256(self.rows)}
-        if rejected:
-            made |= {"rejected_bytes": self.rejected.stat().st_size, "rejected_sha256": _sha256(self.rejected)}
-        return made
-
-    def write(self, account: Account) -> Account:
-        """Commit: the account is written last."""
-        document = asdict(account)
-        sealed = {**document, "account_sha256": _digest_of(document)}
-        write_atomically(self.account_file, json.dumps(sealed).encode())
-        return account
-
-
-def _digest_of(document: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(document, sort_keys=True).encode()).hexdigest()
-
-
-def _sha256(path: Path) -> str:
-    try:
-        with path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
-    except OSError:
-        return ""
-
-
-_SOUND: dict[Path, tuple[int, ...]] = {}
+_SOUND: dict[Path, tuple[Look, ...]] = {}
 """What the file system told of an account whose files this process found to be sound."""
 
 
@@ -171,7 +77,8 @@ def require_sound(home: Home, staged_files: Iterable[Staged], tell: Callable[[st
     """
     found = []
     for staged in staged_files:
-        if _SOUND.get(staged.account_file) == _looks(staged):
+        looks = staged.looks()
+        if _SOUND.get(staged.account_file) == looks:
             continue
         spoilt = staged.spoilt()
         if spoilt is not None:
@@ -182,17 +89,9 @@ def require_sound(home: Home, staged_files: Iterable[Staged], tell: Callable[[st
             stage_files(home, {staged.contract.feed: staged.contract})
             if staged.account() is None or staged.spoilt() is not None:
                 raise MusterError(f"{spoilt} cannot be kept as it is written; look at the disk, then run again.")
-        _SOUND[staged.account_file] = _looks(staged)
+            looks = staged.looks()
+        _SOUND[staged.account_file] = looks
     return found
-
-
-def _looks(staged: Staged) -> tuple[int, ...]:
-    looks: list[int] = []
-    for path in (staged.rows, staged.rejected, staged.account_file):
-        with contextlib.suppress(OSError):
-            status = path.lstat()
-            looks += [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
-    return tuple(looks)
 
 
 def rejected_tables(
@@ -435,9 +334,13 @@ def _remove_leftovers(home: Home, keep: dict[str, set[str]]) -> None:
             parts = path.name.split(".")
             if len(parts[0]) == 64 and len(parts[1]) == 12 and parts[1] not in digests:
                 path.unlink(missing_ok=True)
+        for path in (home.landing / feed).glob("pack-*"):
+            if path.name.split("-")[1] not in digests:
+                path.unlink(missing_ok=True)
 
 
 def _is_large(staged: Staged) -> bool:
+    # Small files are cast many at a time: a statement for each would cost more than its rows.
     return staged.contract.format == "csv" and staged.landed.byte_count > SMALL_BYTES
 
 
@@ -450,11 +353,11 @@ def stage_files(home: Home, contracts: dict[str, Contract], progress: Progress |
 
     clean_store(home)
     digests = {feed: contract.digest() for feed, contract in contracts.items()}
-    staged_files = (
+    staged_files = [
         Staged(home, landed, contracts[landed.feed], digests[landed.feed])
         for landed in ledger(home)
         if landed.feed in contracts
-    )
+    ]
     waiting = [staged for staged in staged_files if staged.account() is None]
     accounts: list[Account] = []
     work = home.landing / f".work-{os.getpid()}-{secrets.token_hex(4)}"
@@ -479,6 +382,7 @@ def stage_files(home: Home, contracts: dict[str, Contract], progress: Progress |
             accounts += (documents[staged.contract.feed] if staged.contract.format != "csv" else groups).add(staged)
         accounts += groups.flush()
         accounts += [account for waiting in documents.values() for account in waiting.flush()]
+        pack_small(con, home, staged_files)
         con.close()
     except OSError as error:
         raise MusterError(

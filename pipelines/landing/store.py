@@ -15,7 +15,7 @@ import secrets
 import shutil
 import stat
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -97,7 +97,11 @@ def _now() -> str:
 
 def newest_landing(home: Home) -> datetime | None:
     """The latest instant of landing in the ledger, naive UTC: time went at least that far, whatever the clock says."""
-    return max((datetime.fromisoformat(entry.landed_at) for entry in ledger(home)), default=None)
+    return _newest(ledger(home))
+
+
+def _newest(entries: Iterable[LandedFile]) -> datetime | None:
+    return max((datetime.fromisoformat(entry.landed_at) for entry in entries), default=None)
 
 
 def _landing_instant(newest: datetime | None) -> str:
@@ -193,14 +197,43 @@ def read_sidecar(path: Path) -> LandedFile:
         raise MusterError(f"The ledger entry {path} cannot be read; restore it from a backup.") from error
 
 
+Look = tuple[int, int, int, int]
+"""Size, times and inode: what the file system tells of a file; setting a time back changes the last of its times."""
+
+
+def look(status: os.stat_result) -> Look:
+    """What a file looks like without being read."""
+    return status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino
+
+
+_READ: dict[str, dict[str, tuple[Look, LandedFile]]] = {}
+"""By folder, the entries that this process has read, with the look of each: of a ledger of years most are old."""
+
+
 def ledger(home: Home) -> list[LandedFile]:
     """Every landed file, by feed and digest."""
-    found = []
+    found: list[LandedFile] = []
     if home.landing.is_dir():
         for folder in sorted(home.landing.iterdir()):
             if folder.is_dir() and not folder.name.startswith("."):
-                found += [read_sidecar(path) for path in sorted(folder.glob("*.json")) if _SHA.match(path.stem)]
+                found += _entries(folder)
     return found
+
+
+def _entries(folder: Path) -> list[LandedFile]:
+    before, now = _READ.get(str(folder), {}), {}
+    with os.scandir(folder) as scan:
+        for entry in scan:
+            if not (entry.name.endswith(".json") and _SHA.match(entry.name[:-5])):
+                continue
+            known = before.get(entry.name)
+            try:
+                seen = look(entry.stat())
+            except OSError:
+                known, seen = None, (0, 0, 0, 0)  # reading it says what is the matter
+            now[entry.name] = known if known and known[0] == seen else (seen, read_sidecar(Path(entry.path)))
+    _READ[str(folder)] = now
+    return [now[name][1] for name in sorted(now)]
 
 
 def _inbox_files(home: Home, notices: list[str]) -> Iterator[tuple[str, Path]]:
@@ -279,13 +312,18 @@ def land_inbox(home: Home, contracts: dict[str, Contract], progress: Progress | 
         home.landing.mkdir(mode=0o700, parents=True, exist_ok=True)
         cache = read_cache(cache_path)
         files = list(_inbox_files(home, []))
-        newest = newest_landing(home)
+        entries = {(entry.feed, entry.sha256): entry for entry in ledger(home)}
+        newest = _newest(entries.values())
         fresh: dict[str, list[Any]] = {}
         landed: list[LandedFile] = []
         for done, (feed, path) in enumerate(files):
             if progress and (done % 100 == 0 or path.stat().st_size > _BLOCK):
                 progress("landing files", done, len(files))
-            entry = _land_cached(home, feed, path, cache, fresh, _landing_instant(newest))
+            entry = _recall(home, feed, path, cache, entries)
+            if entry is not None:
+                fresh[f"{feed}/{path.name}"] = cache[f"{feed}/{path.name}"]
+            else:
+                entry = _land_new(home, feed, path, fresh, _landing_instant(newest))
             if entry is not None:
                 landed.append(entry)
         for folder in {home.landing / entry.feed for entry in landed}:
@@ -300,19 +338,23 @@ def land_inbox(home: Home, contracts: dict[str, Contract], progress: Progress | 
     return landed
 
 
-def _land_cached(
-    home: Home, feed: str, path: Path, cache: dict[str, list[Any]], fresh: dict[str, list[Any]], landed_at: str
+def _recall(
+    home: Home, feed: str, path: Path, cache: dict[str, list[Any]], entries: dict[tuple[str, str], LandedFile]
 ) -> LandedFile | None:
-    """Land one file, or recall it by size and time of change; the cache only saves reading it again."""
-    name = f"{feed}/{path.name}"
+    """The entry of a file that was landed before, by its size and time of change: it need not be read again."""
+    known = cache.get(f"{feed}/{path.name}")
     try:
-        status = path.lstat()
-        known = cache.get(name)
-        if known and _is_known(status, known):
-            sidecar = home.landing / feed / f"{known[3]}.json"
-            if sidecar.exists() and sidecar.with_suffix("").exists():
-                fresh[name] = known
-                return read_sidecar(sidecar)
+        if not known or not _is_known(os.lstat(path), known):
+            return None
+    except FileNotFoundError:
+        return None
+    entry = entries.get((feed, known[3]))
+    return entry if entry is not None and entry.path(home).exists() else None
+
+
+def _land_new(home: Home, feed: str, path: Path, fresh: dict[str, list[Any]], landed_at: str) -> LandedFile | None:
+    """Land one file; None where it is still being written, or was taken away."""
+    try:
         result = _land_one(home, feed, path, landed_at)
     except FileNotFoundError:
         if home.landing.is_dir() and not path.exists():
@@ -322,7 +364,7 @@ def _land_cached(
         return None
     entry, status = result
     if time.time_ns() - status.st_mtime_ns > _SETTLED_NS:
-        fresh[name] = [status.st_size, status.st_mtime_ns, status.st_ino, entry.sha256]
+        fresh[f"{feed}/{path.name}"] = [status.st_size, status.st_mtime_ns, status.st_ino, entry.sha256]
     return entry
 
 

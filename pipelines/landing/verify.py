@@ -13,7 +13,7 @@ import time
 from collections.abc import Collection
 
 from pipelines.errors import MusterError
-from pipelines.landing.store import LandedFile, ledger, read_cache, write_atomically
+from pipelines.landing.store import LandedFile, ledger, look, read_cache, write_atomically
 from pipelines.settings import Home
 
 VERIFIED_CACHE = ".verified.json"
@@ -72,10 +72,8 @@ def _verified_at(known: dict[str, list[int]], landed: LandedFile) -> int:
 
 
 def _look(home: Home, landed: LandedFile) -> list[int]:
-    """What the file system tells of a file; setting a time back changes the last of these times."""
     path = landed.path(home)
     try:
-        status = os.lstat(path)
+        return list(look(os.lstat(path)))
     except OSError as error:
         raise MusterError(f"The landed file {path} cannot be read: {error.strerror}; restore it.") from error
-    return [status.st_size, status.st_mtime_ns, status.st_ctime_ns, status.st_ino]
