@@ -235,10 +235,10 @@ class _Count:
 
 
 def remove_landed(home: Home, landed: LandedFile) -> None:
-    """Remove a landed file, its ledger entry first, and everything that was staged of it."""
+    """Remove a landed file, its ledger entry before its bytes, and everything that was staged of it."""
     folder = home.landing / landed.feed
+    drop_packs(home, landed)  # before the entry, by which alone a removal that was cut short is found again
     (folder / f"{landed.sha256}.json").unlink(missing_ok=True)
-    drop_packs(home, landed)
     for path in folder.glob(f"{landed.sha256}*"):
         path.unlink(missing_ok=True)
     (home.landing / store.INBOX_CACHE).unlink(missing_ok=True)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import secrets
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -127,7 +128,7 @@ def _write(
         return False  # who reads these rows finds out, names the file and makes it anew
     named = [(staged.landed.sha256, account.staged_sha256) for staged, account in members]
     target = folder / f"pack-{digest}-{_digest_of(named)}.parquet"
-    temporary = target.with_name(f".{target.name}.tmp")
+    temporary = folder / f".{secrets.token_hex(8)}.tmp"
     paths = ", ".join(quote(str(staged.rows)) for staged, _ in members)
     try:
         con.execute(
