@@ -91,7 +91,7 @@ class Answer:
 
 
 # One row per stay piece that the question's time touches, with the ratings in force then: exposure partitions a stay,
-# and what is in force at as_of for a stay still open then goes on holding after it (S7). The bounds are said of both
+# and open_exposure says what is known to hold after it for a stay without an end. The bounds are said of the large
 # tables and each by itself, for rows lie by length and start and whole stretches of them are then never read.
 _STAYS = """
     with asked_stay as (
@@ -108,13 +108,8 @@ _STAYS = """
         union all
         select stay_id, starts_at, risk_level, security_level, medical_level, worst_case_level, rating_status,
             evacuation_status
-        from mart.exposure {of_asked}
-        where is_open and ends_at <= $from_at and stay_id not in (select stay_id from mart.current_exposure)
-        union all
-        select stay_id, ends_at as starts_at, risk_level, security_level, medical_level, worst_case_level,
-            rating_status, evacuation_status
-        from mart.current_exposure {of_asked}
-        where is_open and ends_at < $to_at
+        from mart.open_exposure {of_asked}
+        where starts_at < $to_at and (ends_at > $from_at or ends_at is null)
     ),
 
     rated as (

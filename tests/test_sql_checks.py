@@ -147,11 +147,22 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         [],
         [
             "create table stage.rating as "
-            "select 'f' as feed, 1 as file_number, 1 as record_number, 'no_level' as fault_reason"
+            "select 'f' as feed, 1 as file_number, 1 as record_number, 'left_out' as fault_reason"
         ],
         [
             "create table stage.rating as "
             "select 'f' as feed, 1 as file_number, 1 as record_number, 'unmapped_level' as fault_reason"
+        ],
+    ),
+    "rated_area_is_a_circle": (
+        [],
+        [
+            "create table stage.rating as select 'f' as feed, 1 as file_number, 1 as record_number, "
+            "'area' as place_type, false as is_fault, 1.0 as latitude, 1.0 as longitude, 5.0 as radius_km"
+        ],
+        [
+            "create table stage.rating as select 'f' as feed, 1 as file_number, 1 as record_number, "
+            "'area' as place_type, false as is_fault, 1.0 as latitude, 1.0 as longitude, null::double as radius_km"
         ],
     ),
     "cancelled_in_one_feed_only": (

@@ -1,8 +1,8 @@
--- title: ratings whose level no scale maps; it is not known, and the level before it stays in force (R5, F4)
+-- title: ratings whose level is blank or mapped by no scale; it is not known and the level before it holds (R5, F4)
 -- severity: warning
 select
     feed,
     file_number,
     record_number
 from stage.rating
-where fault_reason = 'unmapped_level'
+where fault_reason in ('no_level', 'unmapped_level')

@@ -34,7 +34,7 @@ ratings as (
         r.valid_from,
         coalesce(r.valid_to, timestamp '9999-01-01 00:00:00') as valid_to
     from core.rating_period as r
-    inner join core.rated_node as n on r.place_id = n.place_id
+    inner join core.rating_node as n on r.rating_id = n.rating_id
     inner join zone_node as z on n.node_key = z.node_key
 ),
 

@@ -1,6 +1,7 @@
 -- Grain: zone x half-open interval of constant levels; the intervals of a zone cover all time.
 -- Rules: R2 (first provider with any rating decides, then highest or most specific), R3 (categories kept apart,
--- overall stands in, headline), R4 (rating_status), P3 and R5 (worst case), F4 (stale).
+-- overall stands in, headline), R4 (rating_status), P3 and R5 (worst case: what the deciding provider says of parts,
+-- and the highest level that any provider gives to anything inside), F4 (stale).
 -- All time is from year 1 to year 9999. Cut wherever a rating of the zone begins, ends or goes stale, then joined
 -- again where nothing that is published differs.
 with parameter as (
@@ -34,7 +35,7 @@ ratings as (
         least(coalesce(r.stale_from, p.stale_at), p.stale_at) as stale_from
     from core.rating_period as r
     inner join core.provider as p on r.provider = p.provider
-    inner join core.rated_node as n on r.place_id = n.place_id
+    inner join core.rating_node as n on r.rating_id = n.rating_id
 ),
 
 zone_rating as (
@@ -147,11 +148,20 @@ by_category as (
 deciding as (
     select
         *,
-        coalesce(
-            min(case when not is_inside then provider_rank end) over (partition by zone_key, starts_at, category),
-            min(provider_rank) over (partition by zone_key, starts_at, category)
-        ) as deciding_rank
+        min(provider_rank) over (partition by zone_key, starts_at, category) as deciding_rank
     from by_category
+    where not is_inside
+),
+
+-- Who decides is a matter of the place itself; the worst within it is what anybody says (P3).
+inside as (
+    select
+        zone_key,
+        starts_at,
+        max(greatest(worst_case_level, level)) as worst_case
+    from by_category
+    where is_inside
+    group by zone_key, starts_at
 ),
 
 decided as (
@@ -159,11 +169,11 @@ decided as (
         zone_key,
         starts_at,
         category,
-        max(case when not is_inside then provider end) as provider,
-        max(case when not is_inside then level end) as highest,
-        max(case when not is_inside then specificity end) as finest,
+        max(provider) as provider,
+        max(level) as highest,
+        max(specificity) as finest,
         max(greatest(worst_case_level, level)) as worst_case,
-        bool_or(is_stale and not is_inside) as is_stale
+        bool_or(is_stale) as is_stale
     from deciding
     where provider_rank = deciding_rank
     group by zone_key, starts_at, category
@@ -179,7 +189,7 @@ specific as (
     inner join decided as f
         on
             d.zone_key = f.zone_key and d.starts_at = f.starts_at and d.category = f.category
-            and d.provider_rank = d.deciding_rank and d.specificity = f.finest and not d.is_inside
+            and d.provider_rank = d.deciding_rank and d.specificity = f.finest
     group by d.zone_key, d.starts_at, d.category
 ),
 
@@ -237,7 +247,7 @@ headlined as (
         end as level_most_specific,
         s.security_provider,
         s.medical_provider,
-        s.worst_case,
+        greatest(s.worst_case, i.worst_case) as worst_case,
         s.is_stale,
         p.resolution,
         case e.evacuation_rank
@@ -246,6 +256,7 @@ headlined as (
     from side_by_side as s
     cross join parameter as p
     left join evacuation as e on s.zone_key = e.zone_key and s.starts_at = e.starts_at
+    left join inside as i on s.zone_key = i.zone_key and s.starts_at = i.starts_at
 ),
 
 levelled as (

@@ -5,6 +5,7 @@
 -- presence there begins in the 14 days after it.
 with periods as (
     select
+        rating_id,
         provider,
         category,
         place_id,
@@ -13,49 +14,78 @@ with periods as (
         country_code,
         level,
         valid_from,
-        valid_to,
-        lag(level) over place_history as level_before,
-        lag(valid_to) over place_history as ended_before_at,
-        lead(valid_from) over place_history as next_from
+        coalesce(valid_to, timestamp '9999-01-01 00:00:00') as valid_to
     from core.rating_period
-    window place_history as (partition by provider, category, place_id order by valid_from)
+    where level is not null
+),
+
+instants as (
+    select
+        provider,
+        category,
+        place_id,
+        valid_from as happens_at
+    from periods
+    union
+    select
+        provider,
+        category,
+        place_id,
+        valid_to as happens_at
+    from periods
+),
+
+-- An area may have several circles at one instant: its level is the highest of them.
+histories as (
+    select
+        i.provider,
+        i.category,
+        i.place_id,
+        i.happens_at,
+        max(p.level) as level
+    from instants as i
+    left join periods as p
+        on
+            i.provider = p.provider and i.category = p.category and i.place_id = p.place_id
+            and i.happens_at >= p.valid_from and i.happens_at < p.valid_to
+    where i.happens_at < timestamp '9999-01-01 00:00:00'
+    group by i.provider, i.category, i.place_id, i.happens_at
+),
+
+followed as (
+    select
+        *,
+        lag(level) over (partition by provider, category, place_id order by happens_at) as level_before,
+        lag(happens_at) over (partition by provider, category, place_id order by happens_at) is null as is_first
+    from histories
+),
+
+names as (
+    select
+        provider,
+        category,
+        place_id,
+        max(place_name) as place_name,
+        max(place_type) as place_type,
+        max(country_code) as country_code
+    from periods
+    group by provider, category, place_id
 ),
 
 changes as (
     select
-        provider,
-        category,
-        place_id,
-        place_name,
-        place_type,
-        country_code,
-        case when ended_before_at = valid_from then level_before end as from_level,
-        level as to_level,
-        valid_from as changed_at
-    from periods
-    where ended_before_at is not null and (ended_before_at < valid_from or level_before <> level)
-    union all
-    select
-        provider,
-        category,
-        place_id,
-        place_name,
-        place_type,
-        country_code,
-        level as from_level,
-        cast(null as integer) as to_level,
-        valid_to as changed_at
-    from periods
-    where valid_to is not null and next_from is distinct from valid_to
-),
-
-nodes as (
-    select
-        n.place_id,
-        p.place_key
-    from core.rated_node as n
-    inner join core.place_node as p on n.node_key = p.node_key
-    where not p.is_inside
+        f.provider,
+        f.category,
+        f.place_id,
+        n.place_name,
+        n.place_type,
+        n.country_code,
+        f.level_before as from_level,
+        f.level as to_level,
+        f.happens_at as changed_at
+    from followed as f
+    inner join names as n on f.provider = n.provider and f.category = n.category and f.place_id = n.place_id
+    where not f.is_first and f.level is distinct from f.level_before
 ),
 
 moments as (
@@ -63,6 +93,20 @@ moments as (
         place_id,
         changed_at
     from changes
+),
+
+-- Whom a change concerns: the places of what was rated until then, or is from then on.
+nodes as (
+    select distinct
+        m.place_id,
+        m.changed_at,
+        p.place_key
+    from moments as m
+    inner join periods as r
+        on m.place_id = r.place_id and m.changed_at >= r.valid_from and m.changed_at <= r.valid_to
+    inner join core.rating_node as n on r.rating_id = n.rating_id
+    inner join core.place_node as p on n.node_key = p.node_key
+    where not p.is_inside
 ),
 
 intervals as (
@@ -93,7 +137,7 @@ in_place as (
         m.changed_at,
         i.traveller_key
     from moments as m
-    inner join nodes as n on m.place_id = n.place_id
+    inner join nodes as n on m.place_id = n.place_id and m.changed_at = n.changed_at
     inner join intervals as i
         on
             n.place_key = i.place_key and m.changed_at >= i.starts_at
@@ -107,7 +151,7 @@ arriving as (
         m.changed_at,
         a.traveller_key
     from moments as m
-    inner join nodes as n on m.place_id = n.place_id
+    inner join nodes as n on m.place_id = n.place_id and m.changed_at = n.changed_at
     inner join arrivals as a
         on n.place_key = a.place_key and m.changed_at < a.since_at and m.changed_at + interval 14 day >= a.since_at
     anti join in_place as i

@@ -56,6 +56,11 @@ where s.starts_at <= timestamp '2026-11-22 08:00:00' and (s.ends_at is null or s
     and e.starts_at <= timestamp '2026-11-22 08:00:00'
     and (e.is_open or e.ends_at > timestamp '2026-11-22 08:00:00');
 
+create table mart.open_exposure as
+select stay_id, traveller_id, place_id, ends_at as starts_at, null::timestamp as ends_at,
+    security_level, medical_level, risk_level, worst_case_level, rating_status, evacuation_status
+from mart.exposure where is_open;
+
 create table mart.rating_period as select 'r1' as rating_id, 'demo' as provider, true as is_invented;
 create table mart.rejected_record as select
     'people' as feed, 'a' as file_sha256, 7 as record_number, 8 as line_number, 'a date is wrong' as reason,

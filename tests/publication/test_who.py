@@ -162,3 +162,23 @@ def test_an_open_stay_keeps_the_level_that_is_in_force_at_as_of(published: Home)
     ):
         answer = who(published, "analyst", question)
         assert dict(zip(ids(answer), column(answer, "risk_level"), strict=True))["t_cat"] == 5
+
+
+def test_an_open_stay_has_the_level_that_is_known_to_begin_later(published: Home) -> None:
+    with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
+        con.execute(
+            """
+            update mart.open_exposure set ends_at = '2026-11-25' where stay_id = 's3';
+            insert into mart.open_exposure by name
+            select * replace (timestamp '2026-11-25' as starts_at, null as ends_at, 2 as risk_level)
+            from mart.open_exposure where stay_id = 's3'
+            """
+        )
+
+    def level(question: Question) -> int:
+        answer = who(published, "analyst", question)
+        return dict(zip(ids(answer), column(answer, "risk_level"), strict=True))["t_cat"]
+
+    assert [level(Question(at=instant(day))) for day in ("2026-11-24", "2026-11-25", "2027-11-25")] == [5, 2, 2]
+    assert level(Question(from_at=instant("2026-11-24"), to_at=instant("2026-11-26"))) == 5
+    assert level(Question(from_at=instant("2026-11-25"), to_at=instant("2026-11-26"))) == 2
