@@ -1,9 +1,9 @@
 """What people decide on findings of audit and policy: kept beside the data, so that it survives every rebuild (A4).
 
 ``decisions/audit.jsonl`` and ``decisions/policy.jsonl`` of a home hold one JSON object a line, appended and never
-changed. A line carries, besides the finding's id, what it was about (traveller by pseudonym, days, and of an audit's
-finding country, bookings and reports), so that the decision still finds its trip when the id is gone. The newest
-decision of a finding counts, and its newest note.
+changed; a line feed alone ends a line. A line carries, besides the finding's id, what it was about (traveller by
+pseudonym, days, and of an audit's finding country, bookings and reports), so that the decision still finds its trip
+when the id is gone. The newest decision of a finding counts, and its newest note.
 """
 
 from __future__ import annotations
@@ -108,6 +108,10 @@ def record(
         raise UsageError("There is no finding to decide on; name one.")
     if len(text) > MOST_NOTE_LETTERS:
         raise UsageError(f"The note has {len(text):,} letters; at most {MOST_NOTE_LETTERS:,} are kept.")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise UsageError("The note holds what is no letter in UTF-8; type it again.") from None
     decided = {
         "decision": decision or NOTE,
         "note": text or None,
@@ -153,13 +157,17 @@ def newest(entries: Sequence[dict[str, Any]], *key: str) -> dict[tuple[Any, ...]
 
 def _read(path: Path, columns: dict[str, str]) -> list[dict[str, Any]]:
     try:
-        text = path.read_text(encoding="utf-8") if path.exists() else ""
+        data = path.read_bytes() if path.exists() else b""
+        data.decode("utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise MusterError(f"The decisions in {path} cannot be read; restore the file from a backup.") from error
     found = []
-    for number, line in enumerate(text.splitlines(), start=1):
-        if not line.rstrip().endswith("}"):
-            continue  # blank, or cut off by a crash before anybody was told that it is kept
+    lines = journal.lines_of(data)
+    if lines and not data.endswith(b"\n") and not journal.is_object(lines[-1]):
+        lines.pop()  # cut off by a crash before anybody was told that it is kept
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
         try:
             entry = json.loads(line)
             decided_at = datetime.datetime.fromisoformat(entry["decided_at"]).astimezone(datetime.UTC)

@@ -38,12 +38,37 @@ def locked(path: Path) -> Iterator[int]:
 def append(path: Path, *entries: Mapping[str, Any]) -> None:
     """Append each object as a line, all in one write, and make sure that they are on disk; raises OSError if not.
 
-    The file is for its owner alone. A line that a crash cut off is closed first, so that it spoils itself alone.
+    The file is for its owner alone. A last line that a crash cut off, of which nobody was told that it is kept, is
+    taken away first, so that whatever else is no object was damaged.
     """
     with locked(path) as descriptor:
-        size = os.fstat(descriptor).st_size
-        opening = b"\n" if size and os.pread(descriptor, 1, size - 1) != b"\n" else b""
-        write_all(descriptor, opening + b"".join(map(line_of, entries)))
+        write_all(descriptor, _opening(descriptor) + b"".join(map(line_of, entries)))
+
+
+def _opening(descriptor: int) -> bytes:
+    """What comes before the next line: nothing, or the line end that a whole last line lacks."""
+    size = os.fstat(descriptor).st_size
+    if not size or os.pread(descriptor, 1, size - 1) == b"\n":
+        return b""
+    last = lines_of(os.pread(descriptor, size, 0))[-1]
+    if is_object(last):
+        return b"\n"
+    os.ftruncate(descriptor, size - len(last))
+    return b""
+
+
+def lines_of(data: bytes) -> list[bytes]:
+    """The lines of such a file without their ends. A line feed alone ends one: a note may hold any other break."""
+    lines = data.split(b"\n")
+    return lines if lines[-1] else lines[:-1]
+
+
+def is_object(line: bytes) -> bool:
+    """Whether a line is whole; no beginning of an object is one."""
+    try:
+        return isinstance(json.loads(line), dict)
+    except (ValueError, RecursionError):
+        return False
 
 
 def line_of(entry: Mapping[str, Any]) -> bytes:
@@ -67,10 +92,12 @@ def rewrite(path: Path, change: Callable[[list[bytes]], list[bytes]]) -> int:
     if not path.exists():
         return 0
     with locked(path):
-        before = path.read_bytes().splitlines()
+        data = path.read_bytes()
+        before = lines_of(data)
         after = change(list(before))
         if after != before:
-            replace(path, b"".join(line + b"\n" for line in after))
+            # A last line without an end keeps lacking it, which tells a crash from damage.
+            replace(path, b"\n".join(after) + (b"\n" if after and data.endswith(b"\n") else b""))
     return len(before) - len(after)
 
 

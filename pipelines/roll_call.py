@@ -153,7 +153,7 @@ def _lines(home: Home) -> list[dict[str, Any]]:
     except OSError as error:
         raise MusterError(f"{path(home)} cannot be read ({error.strerror}); mend it and look again.") from error
     found = []
-    for line in text.splitlines():
+    for line in journal.lines_of(text):
         try:
             entry = json.loads(line)
         except ValueError:

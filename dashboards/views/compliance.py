@@ -24,7 +24,7 @@ REQUIREMENT = {
     "waiver": "Waiver",
     "training": "Training",
 }
-OBLIGATION = {"required": "required", "recommended": "recommended", "prohibited": "prohibited without it"}
+OBLIGATION = {"required": "required", "recommended": "recommended", "prohibited": "trip prohibited"}
 CHOICES = {
     "accepted": "Accept as it is",
     "followed_up": "Followed up",

@@ -3,6 +3,7 @@
 -- same city. Where nothing covers a day, the other registration that the reason names is one of the same dates, then a
 -- cancelled one of the same dates, then the nearest within 60 days.
 -- match_score is the covered share of days, each counting 0.75 for its country and 0.25 more for its city.
+-- A registration is late after the departure from home; where none is seen, from the local end of the first day on.
 with observed as (
     select * from core.observed_trip
 ),
@@ -67,6 +68,29 @@ registered_early as (
         where coverage = 'covered'
     ) as d
     inner join core.trip as t on d.registration_key = t.trip_key
+    group by d.observed_key
+),
+
+first_days as (
+    select distinct
+        o.observed_key,
+        p.timezone,
+        cast(o.starts_date + 1 as timestamp) as ends_local
+    from observed as o
+    inner join core.observed_stay as s on o.observed_key = s.observed_key and o.starts_date = s.starts_date
+    inner join core.place as p on s.place_key = p.place_key
+    where o.left_home_at is null and not o.is_cancelled
+),
+
+first_day_ends as (
+    select
+        d.observed_key,
+        max(d.ends_local - to_seconds(coalesce(z.utc_offset_seconds, 0))) as day_ends_at
+    from first_days as d
+    left join reference.zone_transition as z
+        on
+            d.timezone = z.timezone and year(d.ends_local) = z.local_year
+            and d.ends_local >= z.local_starts and d.ends_local < z.local_ends
     group by d.observed_key
 ),
 
@@ -142,8 +166,7 @@ select
         when c.uncovered_count = 0 and c.covered_count = 0 then 'undetermined'
         when c.covered_count = 0 then 'unregistered'
         when c.uncovered_count > 0 then 'partial'
-        when o.left_home_at is not null and e.registered_at > o.left_home_at then 'registered_late'
-        when o.left_home_at is null and e.registered_at >= o.starts_date + interval 1 day then 'registered_late'
+        when e.registered_at > o.left_home_at or e.registered_at >= f.day_ends_at then 'registered_late'
         else 'registered'
     end as audit_status,
     case
@@ -169,5 +192,6 @@ inner join counted as c on o.observed_key = c.observed_key
 inner join travellers as t on o.traveller_key = t.traveller_key
 left join matches as m on o.observed_key = m.observed_key and m.choice = 1
 left join registered_early as e on o.observed_key = e.observed_key
+left join first_day_ends as f on o.observed_key = f.observed_key
 left join doubtful as d on o.observed_key = d.observed_key
 left join others as h on o.observed_key = h.observed_key

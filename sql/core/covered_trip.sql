@@ -1,15 +1,15 @@
 -- Grain: trip of bookings or expenses alone whose every day abroad a registration covers.
 -- Rules: A1, A2, section 7. A ticket and a registration that only states where somebody is share no segment, so they
--- are two trips (section 9); the policy asks one journey once, and judges it where it is registered. Of several
--- registrations the last updated counts. Trips covered in part stay judged by themselves: their other days are not
--- registered.
-with stays as (
-    select distinct
-        l.main_trip_key as trip_key,
-        s.observed_key
-    from core.observed_stay as s
-    inner join core.trip_link as l on s.trip_key = l.trip_key
-    where not s.is_cancelled
+-- are two trips (section 9); the policy asks one journey once, and judges it where it is registered. The days are those
+-- of the trip's own stays: what another booking or report of the same journey shows is asked of that one. Of several
+-- registrations the one that covers most of them counts, then the last updated. Trips covered in part stay judged by
+-- themselves: their other days are not registered; and so do trips of a person who is not known for sure, but for days
+-- that are personal.
+with travellers as (
+    select
+        traveller_key,
+        identity_status = 'matched' as is_known
+    from core.traveller
 ),
 
 trips as (
@@ -20,30 +20,61 @@ trips as (
     from core.trip
 ),
 
-results as (
-    select
-        r.observed_key,
-        l.main_trip_key as registered_trip_key,
-        r.audit_status in ('registered', 'registered_late', 'not_required') and r.registration_key is not null
-            as is_covered
-    from core.audit_result as r
-    left join core.trip_link as l on r.registration_key = l.trip_key
+stays as (
+    select distinct
+        t.trip_key,
+        v.is_known,
+        s.observed_key,
+        coalesce(s.country_code, '') as country_code,
+        s.starts_date,
+        s.ends_date
+    from core.observed_stay as s
+    inner join travellers as v on s.traveller_key = v.traveller_key
+    inner join core.trip_link as l on s.trip_key = l.trip_key
+    inner join trips as t on l.main_trip_key = t.trip_key
+    where not s.is_cancelled and t.source <> 'registration'
 ),
 
-covered as (
+days as (
+    select
+        observed_key,
+        coalesce(country_code, '') as country_code,
+        day_date,
+        registration_key,
+        coverage
+    from core.audit_day
+),
+
+counted as (
     select
         s.trip_key,
-        max(r.registered_trip_key) as registered_trip_key
+        l.main_trip_key as registered_trip_key,
+        count(*) as day_count,
+        bool_or(d.coverage = 'uncovered' or (d.coverage <> 'personal' and not s.is_known)) as has_open
     from stays as s
-    inner join trips as t on s.trip_key = t.trip_key
-    inner join results as r on s.observed_key = r.observed_key
-    where t.source <> 'registration'
-    group by s.trip_key
-    having bool_and(r.is_covered)
+    inner join days as d
+        on
+            s.observed_key = d.observed_key and s.country_code = d.country_code
+            and d.day_date >= s.starts_date and d.day_date <= s.ends_date
+    left join core.trip_link as l on d.registration_key = l.trip_key
+    group by s.trip_key, l.main_trip_key
+),
+
+ranked as (
+    select
+        trip_key,
+        registered_trip_key,
+        row_number() over (
+            partition by trip_key
+            order by (registered_trip_key is null) asc, day_count desc, registered_trip_key desc
+        ) as choice,
+        bool_or(has_open) over (partition by trip_key) as has_open
+    from counted
 )
 
 select
-    c.trip_key,
+    r.trip_key,
     t.trip_id as registered_trip_id
-from covered as c
-inner join trips as t on c.registered_trip_key = t.trip_key
+from ranked as r
+inner join trips as t on r.registered_trip_key = t.trip_key
+where r.choice = 1 and not r.has_open

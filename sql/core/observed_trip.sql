@@ -1,6 +1,8 @@
 -- Grain: observed trip: what bookings and expenses show of one journey abroad.
--- Rules: A1, A2 (country of most nights, ties by days and then first visited), A4 (audit_id is made of the trip's
--- first booking, else its first report, and so survives rebuilds, new dates and a booking issued anew).
+-- Rules: A1, A2 (country of most nights, ties: first visited), A4 (audit_id is made of the trip's first booking, else
+-- its first report, and so survives rebuilds, new dates and a booking issued anew).
+-- Days decide only between countries of which no night is seen, as of receipts: a day more there is all that tells them
+-- apart. Between equal nights a day more is but a day of passing through.
 with stays as (
     select * from core.observed_stay
 ),
@@ -36,7 +38,12 @@ main_country as (
             country_code,
             row_number() over (
                 partition by observed_key
-                order by is_vague asc, night_count desc, day_count desc, first_date asc, country_code asc
+                order by
+                    is_vague asc,
+                    night_count desc,
+                    case when night_count = 0 then day_count end desc,
+                    first_date asc,
+                    country_code asc
             ) as choice
         from nights
     ) as ranked

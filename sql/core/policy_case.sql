@@ -2,9 +2,11 @@
 -- judged there, and no rule speaks of it here.
 -- Rules: section 7, C1 (judged by the rating in force at the instant that the rule names; one that rose later makes a
 -- risen finding), R4 (what is not known is never read as harmless: the rule then counts, and is_undetermined says so).
--- Populations and triggers are 2 yes, 1 not known, 0 no. due_at is half-open: what happens before it is in time. Whole
--- days are counted in the local calendar of the departure, so the last good moment is the end of a local day: some days
--- before the departure, or after the trip's last day, in the office's calendar, for what may be done afterwards.
+-- Populations and triggers are 2 yes, 1 not known, 0 no. due_at is an instant of departure, after which it is too late
+-- (A2), or the end of a local day, which is half-open: only what happens before it is in time. Whole days are counted
+-- in the local calendar of the departure: some days before the departure, or after the trip's last day, in the office's
+-- calendar, for what may be done afterwards. What rose later is told as of highest_at, when what calls for the rule
+-- first held, be it the level or the evacuation status.
 -- Of several rules that ask the same of a trip the one with the least preference is quoted: one that asks something,
 -- the stricter obligation, a certain one before one that only may hold, the worse result, the narrower rule.
 with rules as (
@@ -85,6 +87,7 @@ paired as (
         r.obligation,
         r.lead_days,
         r.days_after_return,
+        coalesce(r.lead_days = 0 and r.days_after_return is null and t.departs_has_time, false) as due_is_departure,
         case when r.days_after_return is null then t.departs_timezone else p.office_timezone end as due_timezone,
         r.decisive,
         r.rule_levels,
@@ -144,7 +147,10 @@ triggered as (
             when coalesce(list_contains(evacuation_statuses, highest_evacuation), false) then 2
             when highest_has_unknown then 1
             else 0
-        end as highest_match
+        end as highest_match,
+        coalesce(list_contains(evacuation_statuses, highest_evacuation), false)
+        and not coalesce(list_contains(rule_levels, highest_level) and highest_at <= highest_evacuation_at, false)
+            as is_highest_by_evacuation
     from paired
     where
         population_match > 0
@@ -155,10 +161,8 @@ triggered as (
 answered as (
     select
         t.*,
-        case
-            when t.lead_days = 0 and t.days_after_return is null and t.departs_has_time then t.departs_at
-            else d.day_ends_at
-        end as due_at,
+        case when t.due_is_departure then t.departs_at else d.day_ends_at end as due_at,
+        case when t.is_highest_by_evacuation then t.highest_evacuation_at else t.highest_at end as risen_at,
         case
             when t.requirement = 'register' and (t.has_university_email or not t.needs_university_email)
                 then t.registered_at
@@ -199,7 +203,8 @@ judged as (
                 then 'not_applicable'
             when a.decisive_match = 0 and a.satisfied_at is not null then 'met'
             when a.decisive_match = 0 then 'risen'
-            when a.satisfied_at is not null and coalesce(a.satisfied_at >= a.due_at, false) then 'late'
+            when a.due_is_departure and a.satisfied_at > a.due_at then 'late'
+            when not a.due_is_departure and a.satisfied_at >= a.due_at then 'late'
             when a.satisfied_at is not null then 'met'
             when a.rejected_at is not null then 'rejected'
             else 'missing'
@@ -208,6 +213,7 @@ judged as (
         or a.decisive_match = 1
         or (a.decisive_match = 0 and a.highest_match = 1) as is_undetermined,
         a.due_at,
+        a.due_is_departure,
         coalesce(a.due_at <= p.as_of, false) as is_due,
         a.decisive,
         a.decisive_at,
@@ -223,14 +229,15 @@ judged as (
         end as rating_id,
         a.decisive_match,
         a.population_match,
-        a.highest_at,
+        a.risen_at as highest_at,
         a.highest_level,
         a.highest_evacuation,
+        case when a.highest_at <= a.risen_at then a.highest_level end as risen_level,
+        case when a.highest_evacuation_at <= a.risen_at then a.highest_evacuation end as risen_evacuation,
         case
-            when
-                coalesce(list_contains(a.rule_levels, a.highest_level), false) or a.highest_evacuation_rating_id is null
-                then a.highest_rating_id
-            else a.highest_evacuation_rating_id
+            when a.is_highest_by_evacuation and a.highest_evacuation_rating_id is not null
+                then a.highest_evacuation_rating_id
+            else a.highest_rating_id
         end as highest_rating_id,
         len(a.rule_levels) + len(a.evacuation_statuses) > 0 as has_level_condition,
         a.conditions_named,

@@ -1,15 +1,17 @@
 -- Grain: trip that policy judges x moment (registration, departure, and the trip itself).
 -- Rules: C1 (the rating in force at the decisive instant, and the highest over the trip), R4 (a level that is not known
 -- is never read as low: has_unknown_level). The level of a trip is the highest of its destinations; happens_at is the
--- instant compared: the moment itself, or the first at which the trip's highest level held.
+-- instant compared: the moment itself, or the first at which the trip's highest level held, and evacuation_at the first
+-- at which its gravest evacuation status did: one may rise without the other.
 -- A trip abroad without any destination is one whose level is not known. Who registers after leaving is judged by the
--- instant of departure, and so is a trip that nobody registered.
+-- instant of departure, and so is a trip that nobody registered. Of a departure in dates that is the end of its day,
+-- until which a registration is in time as well.
 with trips as (
     select
         t.trip_key,
         t.is_international,
-        coalesce(t.departs_at, t.registered_at, a.as_of) as departure_at,
-        coalesce(least(t.registered_at, t.departs_at), t.departs_at, a.as_of) as registration_at
+        coalesce(t.departs_by_at, t.registered_at, a.as_of) as departure_at,
+        coalesce(least(t.registered_at, t.departs_by_at), t.departs_by_at, a.as_of) as registration_at
     from core.policy_person as t
     cross join reference.parameter as a
 ),
@@ -126,6 +128,8 @@ select
     m.trip_key,
     m.moment,
     coalesce(make_timestamp(h.risk_level * 100000000000000000 - h.level_instant), m.happens_at) as happens_at,
+    coalesce(make_timestamp(h.evacuation_rank * 100000000000000000 - h.evacuation_instant), m.happens_at)
+        as evacuation_at,
     h.risk_level,
     coalesce(h.has_unknown_level, m.is_international) or u.trip_key is not null as has_unknown_level,
     case h.evacuation_rank

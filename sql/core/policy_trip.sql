@@ -40,6 +40,7 @@ select
     d.rating_id as departure_rating_id,
     d.evacuation_rating_id as departure_evacuation_rating_id,
     h.happens_at as highest_at,
+    h.evacuation_at as highest_evacuation_at,
     h.risk_level as highest_level,
     h.has_unknown_level as highest_has_unknown,
     h.evacuation_status as highest_evacuation,

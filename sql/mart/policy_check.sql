@@ -12,6 +12,7 @@ trips as (
         traveller_key,
         affiliation,
         registered_at,
+        departs_at,
         is_international,
         registered_trip_id
     from core.policy_trip
@@ -25,11 +26,10 @@ rules as (
     from reference.policy_rule
 ),
 
-requirements as (
+things as (
     select
-        requirement,
-        min(policy) as policy,
-        case requirement
+        kind,
+        case kind
             when 'register' then 'registration'
             when 'itinerary_review' then 'an itinerary review'
             when 'elevated_approval' then 'an elevated approval'
@@ -37,8 +37,23 @@ requirements as (
             when 'waiver' then 'a waiver'
             else 'training'
         end as thing
-    from reference.policy_rule
-    group by requirement
+    from (
+        select requirement as kind
+        from reference.policy_rule
+        union
+        select review_kind as kind
+        from reference.policy_rule
+    ) as named
+),
+
+requirements as (
+    select
+        r.requirement,
+        n.thing,
+        min(r.policy) as policy
+    from reference.policy_rule as r
+    inner join things as n on r.requirement = n.kind
+    group by r.requirement, n.thing
 ),
 
 ratings as (
@@ -64,7 +79,12 @@ worded as (
         t.affiliation,
         c.*,
         concat(
-            case when c.decisive_at = t.registered_at then 'registration' else 'departure' end, ' (',
+            case
+                when c.decisive_at = t.registered_at and (c.decisive = 'registration' or t.departs_at is null)
+                    then 'registration'
+                else 'departure'
+            end,
+            ' (',
             substr(cast(c.decisive_at as varchar), 1, 16), ' UTC)'
         ) as moment_words,
         concat(
@@ -77,19 +97,37 @@ worded as (
             case when c.highest_evacuation <> 'none' then concat(', evacuation ', c.highest_evacuation) else '' end,
             ' (', coalesce(h.rating_words, 'no rating'), ')'
         ) as highest_words,
-        coalesce(
-            substr(cast(c.due_at as varchar), 1, 16) || ' UTC',
-            case when c.days_after_return is null then 'a departure' else 'a last day' end || ' that is not known'
+        concat(
+            concat_ws(
+                ', ',
+                case
+                    when c.highest_level is null then 'no known level'
+                    else 'level ' || cast(c.risen_level as varchar)
+                end,
+                case when c.risen_evacuation <> 'none' then concat('evacuation ', c.risen_evacuation) end
+            ),
+            ' (', coalesce(h.rating_words, 'no rating'), ')'
+        ) as risen_words,
+        concat(
+            case when c.due_is_departure then 'by ' else 'before ' end,
+            coalesce(
+                substr(cast(c.due_at as varchar), 1, 16) || ' UTC',
+                case when c.days_after_return is null then 'a departure' else 'a last day' end || ' that is not known'
+            )
         ) as due_words,
         substr(cast(c.satisfied_at as varchar), 1, 16) as satisfied_words,
-        q.thing,
+        n.thing,
         r.remedy,
         r.approver
     from cases as c
     inner join quoted as k on c.trip_key = k.trip_key and c.preference = k.preference
     inner join trips as t on c.trip_key = t.trip_key
-    inner join requirements as q on c.requirement = q.requirement
     inner join rules as r on c.rule_number = r.rule_number
+    -- What lifts a prohibition is often another kind of review than the one that the rule speaks of.
+    inner join things as n
+        on
+            case when c.obligation = 'prohibited' then coalesce(c.review_kind, c.requirement) else c.requirement end
+            = n.kind
     left join ratings as d on c.has_level_condition and c.rating_id = d.rating_id
     left join ratings as h on c.has_level_condition and c.highest_rating_id = h.rating_id
     where c.status <> 'not_applicable' or c.is_undetermined
@@ -134,7 +172,7 @@ explained as (
             else
                 concat(
                     ' At ', moment_words, ' the trip had ', level_words, ', which asks nothing; from ',
-                    substr(cast(highest_at as varchar), 1, 16), ' UTC on it has ', highest_words, '.'
+                    substr(cast(highest_at as varchar), 1, 16), ' UTC on it has ', risen_words, '.'
                 )
         end as why_words,
         case
@@ -186,17 +224,17 @@ results as (
                 then
                     concat(
                         rule_words, why_words, evidence_words,
-                        case when decisive_match = 0 then '.' else concat(', due before ', due_words, '.') end
+                        case when decisive_match = 0 then '.' else concat(', due ', due_words, '.') end
                     )
             when 'late'
-                then concat(rule_words, why_words, evidence_words, ', but it was due before ', due_words, '.')
+                then concat(rule_words, why_words, evidence_words, ', but it was due ', due_words, '.')
             when 'risen' then concat(rule_words, why_words, evidence_words, '. Would satisfy it: ', remedy_words)
             else
                 concat(
                     rule_words,
                     why_words,
                     evidence_words,
-                    '; due before ',
+                    '; due ',
                     due_words,
                     '. Would satisfy it: ',
                     remedy_words

@@ -31,6 +31,7 @@ select
     t.departure_rating_id,
     t.departure_evacuation_rating_id,
     t.highest_at,
+    t.highest_evacuation_at,
     t.highest_level,
     t.highest_has_unknown,
     t.highest_evacuation,

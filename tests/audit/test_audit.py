@@ -12,7 +12,7 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import audit, decisions
+from pipelines import audit, decisions, journal
 from pipelines.cli import execute
 from pipelines.errors import MusterError, UsageError
 from pipelines.generate.office import generate
@@ -21,6 +21,7 @@ from pipelines.settings import Home
 from tests.audit.measure import scores
 
 AS_OF = datetime(2026, 11, 16, 12, tzinfo=UTC)
+ABOUT = decisions.Finding("a_2", "t_1", "NG", None, None, [])
 
 
 @pytest.fixture(scope="module")
@@ -238,7 +239,51 @@ def test_a_decision_after_a_crash_begins_a_line_of_its_own(tmp_path: Path) -> No
     home = Home(tmp_path).prepare()
     path = decisions.decisions_path(home)
     path.parent.mkdir(exist_ok=True)
-    path.write_text('{"audit_id": "a_1", "dec')
-    about = decisions.Finding("a_2", "t_1", "NG", None, None, [])
-    decisions.record(home, [about], "confirmed", None, user="dora")
-    assert [entry["audit_id"] for entry in decisions.read(home)] == ["a_2"]
+    # Also where it happens to be cut off behind a brace of the note.
+    for cut_off in ('{"audit_id": "a_1", "dec', '{"audit_id": "a_1", "note": "{x}', '{"note": "\u2028'):
+        path.write_text(cut_off)
+        assert decisions.read(home) == []
+        decisions.record(home, [ABOUT], "confirmed", None, user="dora")
+        assert [entry["audit_id"] for entry in decisions.read(home)] == ["a_2"]
+
+
+def test_a_last_line_without_its_end_counts_and_is_kept(tmp_path: Path) -> None:
+    home = Home(tmp_path).prepare()
+    decisions.record(home, [ABOUT], "confirmed", None, user="dora")
+    path = decisions.decisions_path(home)
+    path.write_bytes(path.read_bytes().rstrip(b"\n"))
+    assert len(decisions.read(home)) == 1
+    decisions.record(home, [ABOUT], None, "a note", user="dora")
+    assert [entry["decision"] for entry in decisions.read(home)] == ["confirmed", "note"]
+
+
+def test_only_the_last_line_may_be_cut_off(tmp_path: Path) -> None:
+    home = Home(tmp_path).prepare()
+    decisions.record(home, [ABOUT, ABOUT], "confirmed", None, user="dora")
+    path = decisions.decisions_path(home)
+    first, second = path.read_bytes().splitlines()
+    path.write_bytes(first[:-1] + b"\n" + second + b"\n")
+    with pytest.raises(MusterError, match=r"Line 1 of .* is no decision"):
+        decisions.read(home)
+
+
+BREAKS = "a\u2028b\u2029c\x85d\x1ce\x1df\x1eg\x0bh\x0ci\rj\nk"
+
+
+def test_a_note_may_hold_any_break_of_lines(tmp_path: Path) -> None:
+    home = Home(tmp_path).prepare()
+    decisions.record(home, [ABOUT], "dismissed", BREAKS, user="dora")
+    policy = decisions.PolicyFinding("TR-1", "register", "t_1", None, None, "missing")
+    decisions.record(home, [policy], "waived", BREAKS, user="dora")
+    decisions.record(home, [ABOUT], "confirmed", None, user="dora")
+    for path in (decisions.decisions_path(home), decisions.policy_path(home)):
+        assert journal.rewrite(path, lambda lines: [line.replace(b"dora", b"anna") for line in lines]) == 0
+    assert [(one["note"], one["decided_by"]) for one in decisions.read(home)] == [(BREAKS, "anna"), (None, "anna")]
+    assert [one["note"] for one in decisions.read_policy(home)] == [BREAKS]
+
+
+def test_a_note_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    home = Home(tmp_path).prepare()
+    with pytest.raises(UsageError, match="The note holds what is no letter"):
+        decisions.record(home, [ABOUT], "dismissed", "half a letter \udce2", user="dora")
+    assert decisions.read(home) == []
