@@ -15,6 +15,7 @@ from dashboards import data
 from dashboards.data import Publication, Row, query, with_evidence
 from pipelines.places.resolve import resolving
 from pipelines.settings import Home
+from pipelines.who import distance_km
 
 RELATIONS = ("inside", "arriving", "left")
 
@@ -125,11 +126,7 @@ def concerned(shown: Publication, area: Area) -> list[Row]:
     sql = f"""
         with near as (
             select * exclude (evidence),
-                2 * 6371.0088 * asin(least(1.0, sqrt(
-                    pow(sin(radians(latitude - $latitude) / 2), 2)
-                    + cos(radians($latitude)) * cos(radians(latitude))
-                    * pow(sin(radians(longitude - $longitude) / 2), 2)
-                ))) as exact_km
+                {distance_km("$latitude", "$longitude")} as exact_km
             from mart.stay
             where not is_home and starts_at <= $until and (ends_at is null or ends_at > $since)
         ),

@@ -56,16 +56,20 @@ measured as (
         p.precision,
         p.country_code,
         p.region_code,
-        2 * 6371.0088 * asin(
-            least(
-                1.0,
-                sqrt(
-                    pow(sin(radians(p.latitude - r.latitude) / 2), 2)
-                    + cos(radians(r.latitude)) * cos(radians(p.latitude))
-                    * pow(sin(radians(p.longitude - r.longitude) / 2), 2)
-                )
-            )
-        ) as distance_km
+        case
+            when p.latitude is not null and p.longitude is not null
+                then
+                    2 * 6371.0088 * asin(
+                        least(
+                            1.0,
+                            sqrt(
+                                pow(sin(radians(p.latitude - r.latitude) / 2), 2)
+                                + cos(radians(r.latitude)) * cos(radians(p.latitude))
+                                * pow(sin(radians(p.longitude - r.longitude) / 2), 2)
+                            )
+                        )
+                    )
+        end as distance_km
     from reach as r
     cross join places as p
 ),

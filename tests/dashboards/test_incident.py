@@ -109,6 +109,13 @@ def test_who_has_left_and_who_arrives_by_the_hours_asked(page: Path) -> None:
     assert {row["relation"] for row in incident.concerned(shown, area)} == {"arriving"}
 
 
+def test_who_has_no_position_is_in_no_circle(page: Path) -> None:
+    at = data.publication().as_of
+    area = Area("The globe", "circle", 50.45, 30.52, 20_030.0, None, None, None, at, at, at)
+    found = incident.concerned(data.publication(), area)
+    assert found and all(row["latitude"] is not None for row in found)
+
+
 def test_a_point_needs_both_numbers(page: Path) -> None:
     app = ask("A point")
     assert "Choose the point." in text(app)

@@ -75,6 +75,18 @@ def test_near_a_point(published: Home) -> None:
     assert ids(who(published, "analyst", Question(near=Near(-1.3, 38.8, 10)))) == []
 
 
+@pytest.mark.parametrize("at", [None, instant("2026-11-23")])
+def test_near_a_point_counts_who_has_no_position(published: Home, at: datetime.datetime | None) -> None:
+    for question in (
+        Question(at=at, near=Near(-1.3, 36.8, 10)),
+        Question(at=at, near=Near(-1.3, 36.8, 20_030)),
+        Question(at=at, near=Near(-1.3, 36.8, 10), country_code="KE"),
+    ):
+        answer = who(published, "analyst", question)
+        assert "t_bob" not in ids(answer), "half the globe away is no answer either"
+        assert any(note.startswith("1 traveller at a place without") for note in answer.notes)
+
+
 @pytest.mark.parametrize(
     ("at", "expected"),
     [
