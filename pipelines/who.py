@@ -333,6 +333,8 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
                 passes_level and passes_country and passes_distance as may_pass,
                 coalesce(may_pass, false) as passes,
                 passes and not is_left_out as is_shown,
+                not passes_distance and precision in ('country', 'region')
+                    and not is_left_out and passes_level and passes_country as is_coarse,
             from asked
         ),
 
@@ -346,9 +348,15 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
                 bool_or(passes and is_left_out and presence = 'transit') as is_transit,
                 bool_or(passes and is_left_out and presence = 'en_route') as is_en_route,
                 bool_or(not is_left_out and may_pass is null) as is_unjudged,
-                bool_or(not is_left_out and precision in ('country', 'region')) as is_coarse,
+                bool_or(is_coarse) as is_coarse,
             from judged
             group by traveller_id
+        ),
+
+        coarse_country as (
+            select list_sort(list_distinct(list(country_code))) as country_codes
+            from judged
+            where is_coarse
         )
 
         select
@@ -361,10 +369,11 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
             count(*) filter (where is_en_route),
             count(*) filter (where is_unjudged),
             count(*) filter (where is_coarse),
+            (select country_codes from coarse_country),
         from by_traveller
         """
     ).fetchone()
-    people, unknown, unplaced, overdue, possible, transit, en_route, unjudged, coarse = counts or (0,) * 9
+    people, unknown, unplaced, overdue, possible, transit, en_route, unjudged, coarse, coarse_in = counts or (0,) * 10
     notes = [f"{_count(people, 'traveller')} listed."]
     if unknown:
         notes.append(
@@ -386,7 +395,10 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
             "and may be there too; ask without the filter to see them."
         )
     if question.near and coarse:
-        notes.append(f"{_count(coarse, 'traveller')} known only by country or region were compared by its centre.")
+        notes.append(
+            f"{_count(coarse, 'traveller')} known only by country or region ({_some(coarse_in)}): not near by its "
+            "largest city alone, and may be near all the same; --country lists them."
+        )
     return notes + publication_notes(con, publication)
 
 
@@ -429,6 +441,11 @@ def _title(publication: PublicationRow, question: Question) -> str:
         when = f"at {instant_text(question.at or publication.as_of, zone)}"
     known = instant_text(publication.known_at, zone)
     return f"Who is where {when} (generation {publication.generation}, known at {known}; times in UTC)"
+
+
+def _some(codes: list[str], limit: int = 12) -> str:
+    more = f" and {len(codes) - limit} more" if len(codes) > limit else ""
+    return ", ".join(codes[:limit]) + more
 
 
 def _count(number: int, noun: str) -> str:

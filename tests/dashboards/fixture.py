@@ -301,6 +301,7 @@ def _fill_alerts(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
         inner join core.pseudonym as k using (traveller_id);
         """
     )
+    con.execute("create table core.alert_cover (alert_id varchar, candidate_number integer, place_id varchar)")
     for name in ("alert_impact", "alert"):
         con.execute(f"create table mart.{name} as {(SQL / 'mart' / f'{name}.sql').read_text()}")
     con.execute("drop schema core cascade; drop schema land cascade; drop schema reference cascade")

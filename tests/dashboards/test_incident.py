@@ -38,6 +38,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     fixture.write_generation(tmp_path)
     use(tmp_path, monkeypatch)
     monkeypatch.setattr(incident, "find_places", lambda text_: PLACES[text_.strip().lower()])
+    monkeypatch.setattr(incident, "covered_places", lambda latitude, *_: ["ET", "ET-TI"] if latitude == 13.5 else [])
     yield tmp_path
 
 
@@ -126,6 +127,26 @@ def test_a_point_needs_both_numbers(page: Path) -> None:
     app.number_input(key="latitude").set_value(-60.0).run()
     assert "The feeds place nobody there." in text(app)
     assert app.button(key="open-call").disabled
+
+
+def test_a_point_lists_who_is_known_only_by_the_country_that_it_lies_in(
+    page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = ask("A point")
+    app.number_input(key="latitude").set_value(13.5)
+    app.number_input(key="longitude").set_value(39.5).run()
+    assert not app.exception
+    assert figures(app)["Inside"] == "2" and figures(app)["Distance not known"] == "2"
+    assert "The circle covers a part of Ethiopia: whoever is known only by such a country" in text(app)
+    app.number_input(key="point-radius").set_value(60)
+
+    def fail(*_: float) -> list[str]:
+        raise MusterError("The gazetteer cannot be written.")
+
+    monkeypatch.setattr(incident, "covered_places", fail)
+    app.run()
+    assert not app.exception
+    assert "The feeds place nobody there." in text(app) and "there is no gazetteer" in text(app)
 
 
 def test_an_alert_of_an_unknown_place_says_that_nobody_was_looked_for(page: Path) -> None:
