@@ -137,14 +137,23 @@ def concerned(shown: Publication, area: Area) -> list[Row]:
     Inside: a stay holds `asked_at`, transit and overdue included. Arriving: on the way there then, or there before
     `arriving_until_at`. Left: a stay there ended after `left_since_at`. Who is known only by a country or region that
     holds the area, or of which its circle covers a part, is listed without a distance; who is in the very place that is
-    named, however small the circle, for stays are known by their city.
+    named, however small the circle, for stays are known by their city. Home stays count where exposure holds them, all
+    or none of them (S9).
     """
     sql = f"""
-        with near as (
+        with counted as (
+            select exists(
+                select 1 from mart.exposure
+                where stay_id = (select min(stay_id) from mart.stay where is_home)
+            ) as is_home_counted
+        ),
+
+        near as (
             select * exclude (evidence),
                 {distance_km("$latitude", "$longitude")} as exact_km
             from mart.stay
-            where not is_home and starts_at <= $until and (ends_at is null or ends_at > $since)
+            cross join counted
+            where (not is_home or is_home_counted) and starts_at <= $until and (ends_at is null or ends_at > $since)
         ),
 
         reached as (

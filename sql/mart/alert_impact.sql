@@ -1,10 +1,10 @@
 -- Grain: alert x traveller whom it concerns.
 -- Rules: section 9 (relation), P3 (known only by country is perhaps there, so listed), S7 (an open stay goes on).
 -- At asked_at: inside is whose stay holds it, transit and overdue included; arriving is who is on the way then, or
--- comes before the alert ends; left is whose stay there ended since, or at most a day before the alert. Home stays do
--- not count. A person known only by country or region is inside what contains the alert and inside a circle that covers
--- any of it (alert_cover), without a distance. A stay is known by its city, so who is in the very place that the alert
--- names is reached however small the circle.
+-- comes before the alert ends; left is whose stay there ended since, or at most a day before the alert. Home stays
+-- count with count_home alone (S9). A person known only by country or region is inside what contains the alert and
+-- inside a circle that covers any of it (alert_cover), without a distance. A stay is known by its city, so who is in
+-- the very place that the alert names is reached however small the circle.
 with reach as (
     select * from core.alert_reach
     where reach <> 'unknown'
@@ -26,6 +26,11 @@ places as (
     from core.place
 ),
 
+parameter as (
+    select count_home
+    from reference.parameter
+),
+
 stays as (
     select
         stay_id,
@@ -35,7 +40,8 @@ stays as (
         ends_at,
         presence
     from core.stay_piece
-    where not is_home
+    cross join parameter
+    where not is_home or count_home
 ),
 
 people as (

@@ -281,7 +281,7 @@ ALERTS = """
 def _fill_alerts(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
     """Alerts, and whom they concern by the real model, so that a page can be held to it."""
     con.execute("create schema core; create schema land; create schema reference")
-    con.execute(f"create table reference.parameter as select timestamp '{as_of}' as as_of")
+    con.execute(f"create table reference.parameter as select timestamp '{as_of}' as as_of, false as count_home")
     con.execute(f"create table land.alerts as select *, true as is_current, null as url from ({ALERTS})")
     con.execute(
         """

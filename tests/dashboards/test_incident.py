@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -117,6 +118,19 @@ def test_who_has_no_position_is_in_no_circle(page: Path) -> None:
     assert found and all(row["latitude"] is not None for row in found)
 
 
+@pytest.mark.parametrize("is_counted", [False, True])
+def test_home_counts_where_exposure_holds_it(is_counted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fixture.write_generation(tmp_path)
+    with duckdb.connect(str(folder / "duty.duckdb")) as con:
+        con.execute("update mart.stay set is_home = true where place_name = 'Kyiv'")
+        if not is_counted:
+            con.execute("delete from mart.exposure where place_name = 'Kyiv'")
+    use(tmp_path, monkeypatch)
+    at = data.publication().as_of
+    area = Area("Kyiv", "circle", 50.45, 30.52, 50.0, "703448", "UA", None, at, at, at)
+    assert len(incident.concerned(data.publication(), area)) == (5 if is_counted else 0)
+
+
 def test_a_point_needs_both_numbers(page: Path) -> None:
     app = ask("A point")
     assert "Choose the point." in text(app)
@@ -159,8 +173,6 @@ def test_an_alert_of_an_unknown_place_says_that_nobody_was_looked_for(page: Path
 
 
 def test_no_alert_and_an_older_generation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import duckdb
-
     folder = fixture.write_generation(tmp_path)
     with duckdb.connect(str(folder / "duty.duckdb")) as con:
         con.execute("drop table mart.alert")
