@@ -200,13 +200,20 @@ def _bounds(home: Home, from_at: datetime.datetime, to_at: datetime.datetime) ->
     return {"from_at": from_at, "to_at": to_at, "open_ended_days": load_settings(home).open_ended_days}
 
 
-_DISTANCE_KM = """
-    2 * 6371.0088 * asin(least(1, sqrt(
-        pow(sin(radians(latitude - $near_latitude) / 2), 2)
-        + cos(radians($near_latitude)) * cos(radians(latitude))
-        * pow(sin(radians(longitude - $near_longitude) / 2), 2)
-    )))
-"""
+def distance_km(latitude: str, longitude: str) -> str:
+    """The SQL of how far a row's ``latitude`` and ``longitude`` lie from a point; NULL where a position is missing.
+
+    Said outright, for ``least`` passes over a NULL: without a position everybody would be half the globe away.
+    """
+    return f"""
+        case
+            when latitude is not null and longitude is not null then 2 * 6371.0088 * asin(least(1.0, sqrt(
+                pow(sin(radians(latitude - {latitude}) / 2), 2)
+                + cos(radians({latitude})) * cos(radians(latitude))
+                * pow(sin(radians(longitude - {longitude}) / 2), 2)
+            )))
+        end
+    """
 
 
 def who(home: Home, role: str, question: Question) -> Answer:
@@ -263,7 +270,7 @@ def _select(con: duckdb.DuckDBPyConnection, home: Home, publication: Publication
         parameters["near_latitude"] = question.near.latitude
         parameters["near_longitude"] = question.near.longitude
         parameters["near_km"] = question.near.radius_km
-        distance = f"({_DISTANCE_KM}) <= $near_km"
+        distance = f"({distance_km('$near_latitude', '$near_longitude')}) <= $near_km"
     con.execute(
         f"""
         create or replace temp table asked as
@@ -318,8 +325,11 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
         with judged as (
             select
                 *,
-                passes_level and coalesce(passes_country, false) and coalesce(passes_distance, false) as passes,
+                passes_level and passes_country and passes_distance as may_pass,
+                coalesce(may_pass, false) as passes,
                 passes and not is_left_out as is_shown,
+                not passes_distance and precision in ('country', 'region')
+                    and not is_left_out and passes_level and passes_country as is_coarse,
             from asked
         ),
 
@@ -332,10 +342,16 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
                 bool_or(is_shown and presence = 'possible') as is_possible,
                 bool_or(passes and is_left_out and presence = 'transit') as is_transit,
                 bool_or(passes and is_left_out and presence = 'en_route') as is_en_route,
-                bool_or(not is_left_out and (passes_country is null or passes_distance is null)) as is_unjudged,
-                bool_or(not is_left_out and precision in ('country', 'region')) as is_coarse,
+                bool_or(not is_left_out and may_pass is null) as is_unjudged,
+                bool_or(is_coarse) as is_coarse,
             from judged
             group by traveller_id
+        ),
+
+        coarse_country as (
+            select list_sort(list_distinct(list(country_code))) as country_codes
+            from judged
+            where is_coarse
         )
 
         select
@@ -348,10 +364,11 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
             count(*) filter (where is_en_route),
             count(*) filter (where is_unjudged),
             count(*) filter (where is_coarse),
+            (select country_codes from coarse_country),
         from by_traveller
         """
     ).fetchone()
-    people, unknown, unplaced, overdue, possible, transit, en_route, unjudged, coarse = counts or (0,) * 9
+    people, unknown, unplaced, overdue, possible, transit, en_route, unjudged, coarse, coarse_in = counts or (0,) * 10
     notes = [f"{_count(people, 'traveller')} listed."]
     if unknown:
         notes.append(
@@ -373,7 +390,10 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
             "and may be there too; ask without the filter to see them."
         )
     if question.near and coarse:
-        notes.append(f"{_count(coarse, 'traveller')} known only by country or region were compared by its centre.")
+        notes.append(
+            f"{_count(coarse, 'traveller')} known only by country or region ({_some(coarse_in)}): not near by its "
+            "largest city alone, and may be near all the same; --country lists them."
+        )
     return notes + publication_notes(con, publication)
 
 
@@ -416,6 +436,11 @@ def _title(publication: PublicationRow, question: Question) -> str:
         when = f"at {instant_text(question.at or publication.as_of, zone)}"
     known = instant_text(publication.known_at, zone)
     return f"Who is where {when} (generation {publication.generation}, known at {known}; times in UTC)"
+
+
+def _some(codes: list[str], limit: int = 12) -> str:
+    more = f" and {len(codes) - limit} more" if len(codes) > limit else ""
+    return ", ".join(codes[:limit]) + more
 
 
 def _count(number: int, noun: str) -> str:

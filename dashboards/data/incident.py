@@ -13,8 +13,10 @@ import streamlit as st
 
 from dashboards import data
 from dashboards.data import Publication, Row, query, with_evidence
-from pipelines.places.resolve import resolving
+from pipelines.errors import MusterError
+from pipelines.places.resolve import covered_places, resolving
 from pipelines.settings import Home
+from pipelines.who import distance_km
 
 RELATIONS = ("inside", "arriving", "left")
 
@@ -82,6 +84,21 @@ def find_places(text: str) -> list[Place]:
     return _find(str(data.home().root), text.strip())
 
 
+@st.cache_data(max_entries=100, ttl=3600, show_spinner=False)
+def _cover(latitude: float, longitude: float, radius_km: float) -> tuple[str, ...]:
+    return tuple(covered_places(latitude, longitude, radius_km))
+
+
+def find_cover(area: Area) -> tuple[str, ...] | None:
+    """The countries and regions, by code, that an area's circle covers; None where no gazetteer can tell."""
+    if area.reach != "circle":
+        return ()
+    try:
+        return _cover(area.latitude, area.longitude, area.radius_km)
+    except MusterError:
+        return None
+
+
 def alerts(shown: Publication) -> list[Row]:
     """Every alert, those in force first, then the newest; none where the generation is older than the table."""
     sql = "select 1 from information_schema.tables where table_schema = 'mart' and table_name = 'alert'"
@@ -119,19 +136,24 @@ def concerned(shown: Publication, area: Area) -> list[Row]:
 
     Inside: a stay holds `asked_at`, transit and overdue included. Arriving: on the way there then, or there before
     `arriving_until_at`. Left: a stay there ended after `left_since_at`. Who is known only by a country or region that
-    holds the area is listed without a distance; who is in the very place that is named, however small the circle, for
-    stays are known by their city.
+    holds the area, or of which its circle covers a part, is listed without a distance; who is in the very place that is
+    named, however small the circle, for stays are known by their city. Home stays count where exposure holds them, all
+    or none of them (S9).
     """
     sql = f"""
-        with near as (
+        with counted as (
+            select exists(
+                select 1 from mart.exposure
+                where stay_id = (select min(stay_id) from mart.stay where is_home)
+            ) as is_home_counted
+        ),
+
+        near as (
             select * exclude (evidence),
-                2 * 6371.0088 * asin(least(1.0, sqrt(
-                    pow(sin(radians(latitude - $latitude) / 2), 2)
-                    + cos(radians($latitude)) * cos(radians(latitude))
-                    * pow(sin(radians(longitude - $longitude) / 2), 2)
-                ))) as exact_km
+                {distance_km("$latitude", "$longitude")} as exact_km
             from mart.stay
-            where not is_home and starts_at <= $until and (ends_at is null or ends_at > $since)
+            cross join counted
+            where (not is_home or is_home_counted) and starts_at <= $until and (ends_at is null or ends_at > $since)
         ),
 
         reached as (
@@ -149,9 +171,10 @@ def concerned(shown: Publication, area: Area) -> list[Row]:
                 when $reach = 'country' then country_code = $country
                 when $reach = 'region' and precision = 'country' then country_code = $country
                 when $reach = 'region' then region_code = $region
-                when precision = 'country' then coalesce(country_code = $country, exact_km <= $radius)
-                when precision = 'region' then coalesce(region_code = $region, exact_km <= $radius)
-                else exact_km <= $radius
+                when exact_km <= $radius then true
+                when precision = 'country' and country_code = $country then true
+                when precision = 'region' and region_code = $region then true
+                else precision in ('country', 'region') and list_contains($cover::varchar[], place_id)
             end
         ),
 
@@ -180,6 +203,7 @@ def concerned(shown: Publication, area: Area) -> list[Row]:
         "place": area.place_id,
         "country": area.country_code,
         "region": area.region_code,
+        "cover": find_cover(area) or (),
         "since": area.left_since_at,
         "asked": area.asked_at,
         "until": area.arriving_until_at,

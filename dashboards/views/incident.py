@@ -21,6 +21,8 @@ TITLES = {
     "arriving": ("Arriving", "On the way there, or there before the end of the time asked about."),
     "left": ("Just left", "Were there and are gone, by what is known; ask whether they really left."),
 }
+NAMED_COUNTRIES = 6
+"""Countries that a circle covers are named up to so many, and counted beyond."""
 Found = tuple[Area, list[Row], str | None, RollCall | None]
 
 
@@ -165,19 +167,39 @@ def ask_roll_call(shown: Publication) -> Found | None:
     return area, rows, alert_id, call
 
 
+def describe_vague(area: Area, is_alert: bool) -> str:
+    """How a circle reached whoever is known only by country or region, in words."""
+    if area.reach != "circle":
+        return ""
+    if is_alert:
+        return " Whoever is known only by a country or region that has a city in the circle is listed as well."
+    cover = incident.find_cover(area)
+    if cover is None:
+        return (
+            " Whoever is known only by country or region was compared by its largest city alone, for there is no "
+            "gazetteer: ask for the country as well."
+        )
+    names = [words.country_name(code) for code in cover if len(code) == 2]
+    where = (
+        words.joined(names) if 0 < len(names) <= NAMED_COUNTRIES else words.count_of(len(names), "country", "countries")
+    )
+    return f" The circle covers a part of {where}: whoever is known only by such a country or region is listed as well."
+
+
 def describe(area: Area, shown: Publication, is_alert: bool) -> str:
     """What was looked for, in words."""
     centre = "the point of the alert" if is_alert else area.title
     where = f"within {area.radius_km:g} km of {centre}" if area.reach == "circle" else f"anywhere in {centre}"
     if is_alert and area.reach != "circle":
         where = f"anywhere in the {area.reach} of the alert"
+    vague = describe_vague(area, is_alert)
     left, asked, until = (
         words.moment(instant, shown.zone, shown.as_of)
         for instant in (area.left_since_at, area.asked_at, area.arriving_until_at)
     )
     return (
         f"{where}, at {asked}; left since {left}, arriving until {until}. Stays are known by their city: "
-        "distances are to its centre, and whoever is in the very place named is listed."
+        f"distances are to its centre, and whoever is in the very place named is listed.{vague}"
     )
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 import duckdb
 import pyarrow as pa
 
+from pipelines.places.gazetteer import ensure_gazetteer
 from pipelines.places.reference import load_reference
 from pipelines.settings import SQL, Home
 
@@ -79,6 +80,28 @@ def resolving(
         con.execute("create or replace table reference.parameter as select 'UTC' as office_timezone")
         run_models(con)
         yield con
+    finally:
+        con.close()
+
+
+def covered_places(latitude: float, longitude: float, radius_km: float) -> list[str]:
+    """The countries and regions that a circle covers, by their codes: what ``core.alert_cover`` says of an alert.
+
+    Raises MusterError where there is no gazetteer.
+    """
+    places = str(ensure_gazetteer() / "place.parquet").replace("'", "''")
+    con = duckdb.connect()
+    try:
+        con.execute("set enable_progress_bar = false")
+        con.execute("create schema reference; create schema core")
+        con.execute(f"create view reference.gazetteer_place as select * from read_parquet('{places}')")
+        con.execute(
+            "create table core.alert_reach as select 'asked' as alert_id, 1 as candidate_number, 'circle' as reach, "
+            "?::double as latitude, ?::double as longitude, ?::double as radius_km",
+            [latitude, longitude, radius_km],
+        )
+        sql = (SQL / "core" / "alert_cover.sql").read_text(encoding="utf-8")
+        return [row[0] for row in con.execute(f"select place_id from ({sql}) order by place_id").fetchall()]
     finally:
         con.close()
 

@@ -1,12 +1,17 @@
 -- Grain: alert x traveller whom it concerns.
 -- Rules: section 9 (relation), P3 (known only by country is perhaps there, so listed), S7 (an open stay goes on).
 -- At asked_at: inside is whose stay holds it, transit and overdue included; arriving is who is on the way then, or
--- comes before the alert ends; left is whose stay there ended since, or at most a day before the alert. Home stays do
--- not count. A person known only by country or region is inside what contains the alert, without a distance. A stay is
--- known by its city, so who is in the very place that the alert names is reached however small the circle.
+-- comes before the alert ends; left is whose stay there ended since, or at most a day before the alert. Home stays
+-- count with count_home alone (S9). A person known only by country or region is inside what contains the alert and
+-- inside a circle that covers any of it (alert_cover), without a distance. A stay is known by its city, so who is in
+-- the very place that the alert names is reached however small the circle.
 with reach as (
     select * from core.alert_reach
     where reach <> 'unknown'
+),
+
+covers as (
+    select * from core.alert_cover
 ),
 
 places as (
@@ -21,6 +26,11 @@ places as (
     from core.place
 ),
 
+parameter as (
+    select count_home
+    from reference.parameter
+),
+
 stays as (
     select
         stay_id,
@@ -30,7 +40,8 @@ stays as (
         ends_at,
         presence
     from core.stay_piece
-    where not is_home
+    cross join parameter
+    where not is_home or count_home
 ),
 
 people as (
@@ -43,6 +54,7 @@ people as (
 measured as (
     select
         r.alert_id,
+        r.candidate_number,
         r.reach,
         r.radius_km,
         r.issued_at,
@@ -56,38 +68,45 @@ measured as (
         p.precision,
         p.country_code,
         p.region_code,
-        2 * 6371.0088 * asin(
-            least(
-                1.0,
-                sqrt(
-                    pow(sin(radians(p.latitude - r.latitude) / 2), 2)
-                    + cos(radians(r.latitude)) * cos(radians(p.latitude))
-                    * pow(sin(radians(p.longitude - r.longitude) / 2), 2)
-                )
-            )
-        ) as distance_km
+        case
+            when p.latitude is not null and p.longitude is not null
+                then
+                    2 * 6371.0088 * asin(
+                        least(
+                            1.0,
+                            sqrt(
+                                pow(sin(radians(p.latitude - r.latitude) / 2), 2)
+                                + cos(radians(r.latitude)) * cos(radians(p.latitude))
+                                * pow(sin(radians(p.longitude - r.longitude) / 2), 2)
+                            )
+                        )
+                    )
+        end as distance_km
     from reach as r
     cross join places as p
 ),
 
 judged as (
     select
-        alert_id,
-        issued_at,
-        expires_at,
-        asked_at,
-        place_key,
-        case when precision not in ('country', 'region') then distance_km end as distance_km,
+        m.alert_id,
+        m.issued_at,
+        m.expires_at,
+        m.asked_at,
+        m.place_key,
+        case when m.precision not in ('country', 'region') then m.distance_km end as distance_km,
         case
-            when place_id = alert_place_id then true
-            when reach = 'country' then country_code = alert_country_code
-            when reach = 'region' and precision = 'country' then country_code = alert_country_code
-            when reach = 'region' then region_code = alert_region_code
-            when precision = 'country' then coalesce(country_code = alert_country_code, distance_km <= radius_km)
-            when precision = 'region' then coalesce(region_code = alert_region_code, distance_km <= radius_km)
-            else distance_km <= radius_km
+            when m.place_id = m.alert_place_id then true
+            when m.reach = 'country' then m.country_code = m.alert_country_code
+            when m.reach = 'region' and m.precision = 'country' then m.country_code = m.alert_country_code
+            when m.reach = 'region' then m.region_code = m.alert_region_code
+            when m.distance_km <= m.radius_km then true
+            when m.precision = 'country' and m.country_code = m.alert_country_code then true
+            when m.precision = 'region' and m.region_code = m.alert_region_code then true
+            else m.precision in ('country', 'region') and c.place_id is not null
         end as is_reached
-    from measured
+    from measured as m
+    left join covers as c
+        on m.alert_id = c.alert_id and m.candidate_number = c.candidate_number and m.place_id = c.place_id
 ),
 
 concerned as (

@@ -281,7 +281,7 @@ ALERTS = """
 def _fill_alerts(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
     """Alerts, and whom they concern by the real model, so that a page can be held to it."""
     con.execute("create schema core; create schema land; create schema reference")
-    con.execute(f"create table reference.parameter as select timestamp '{as_of}' as as_of")
+    con.execute(f"create table reference.parameter as select timestamp '{as_of}' as as_of, false as count_home")
     con.execute(f"create table land.alerts as select *, true as is_current, null as url from ({ALERTS})")
     con.execute(
         """
@@ -301,6 +301,7 @@ def _fill_alerts(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
         inner join core.pseudonym as k using (traveller_id);
         """
     )
+    con.execute("create table core.alert_cover (alert_id varchar, candidate_number integer, place_id varchar)")
     for name in ("alert_impact", "alert"):
         con.execute(f"create table mart.{name} as {(SQL / 'mart' / f'{name}.sql').read_text()}")
     con.execute("drop schema core cascade; drop schema land cascade; drop schema reference cascade")

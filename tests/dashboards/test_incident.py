@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 
+import duckdb
 import pytest
 from streamlit.testing.v1 import AppTest
 
@@ -38,6 +39,7 @@ def page(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     fixture.write_generation(tmp_path)
     use(tmp_path, monkeypatch)
     monkeypatch.setattr(incident, "find_places", lambda text_: PLACES[text_.strip().lower()])
+    monkeypatch.setattr(incident, "covered_places", lambda latitude, *_: ["ET", "ET-TI"] if latitude == 13.5 else [])
     yield tmp_path
 
 
@@ -109,6 +111,26 @@ def test_who_has_left_and_who_arrives_by_the_hours_asked(page: Path) -> None:
     assert {row["relation"] for row in incident.concerned(shown, area)} == {"arriving"}
 
 
+def test_who_has_no_position_is_in_no_circle(page: Path) -> None:
+    at = data.publication().as_of
+    area = Area("The globe", "circle", 50.45, 30.52, 20_030.0, None, None, None, at, at, at)
+    found = incident.concerned(data.publication(), area)
+    assert found and all(row["latitude"] is not None for row in found)
+
+
+@pytest.mark.parametrize("is_counted", [False, True])
+def test_home_counts_where_exposure_holds_it(is_counted: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fixture.write_generation(tmp_path)
+    with duckdb.connect(str(folder / "duty.duckdb")) as con:
+        con.execute("update mart.stay set is_home = true where place_name = 'Kyiv'")
+        if not is_counted:
+            con.execute("delete from mart.exposure where place_name = 'Kyiv'")
+    use(tmp_path, monkeypatch)
+    at = data.publication().as_of
+    area = Area("Kyiv", "circle", 50.45, 30.52, 50.0, "703448", "UA", None, at, at, at)
+    assert len(incident.concerned(data.publication(), area)) == (5 if is_counted else 0)
+
+
 def test_a_point_needs_both_numbers(page: Path) -> None:
     app = ask("A point")
     assert "Choose the point." in text(app)
@@ -121,6 +143,26 @@ def test_a_point_needs_both_numbers(page: Path) -> None:
     assert app.button(key="open-call").disabled
 
 
+def test_a_point_lists_who_is_known_only_by_the_country_that_it_lies_in(
+    page: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    app = ask("A point")
+    app.number_input(key="latitude").set_value(13.5)
+    app.number_input(key="longitude").set_value(39.5).run()
+    assert not app.exception
+    assert figures(app)["Inside"] == "2" and figures(app)["Distance not known"] == "2"
+    assert "The circle covers a part of Ethiopia: whoever is known only by such a country" in text(app)
+    app.number_input(key="point-radius").set_value(60)
+
+    def fail(*_: float) -> list[str]:
+        raise MusterError("The gazetteer cannot be written.")
+
+    monkeypatch.setattr(incident, "covered_places", fail)
+    app.run()
+    assert not app.exception
+    assert "The feeds place nobody there." in text(app) and "there is no gazetteer" in text(app)
+
+
 def test_an_alert_of_an_unknown_place_says_that_nobody_was_looked_for(page: Path) -> None:
     app = ask("An alert")
     assert figures(app)["Inside"] == "5"
@@ -131,8 +173,6 @@ def test_an_alert_of_an_unknown_place_says_that_nobody_was_looked_for(page: Path
 
 
 def test_no_alert_and_an_older_generation(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import duckdb
-
     folder = fixture.write_generation(tmp_path)
     with duckdb.connect(str(folder / "duty.duckdb")) as con:
         con.execute("drop table mart.alert")

@@ -8,6 +8,7 @@ import pytest
 
 from pipelines.errors import MusterError
 from pipelines.places import Match, resolve_texts
+from pipelines.places.resolve import covered_places
 from pipelines.settings import Home
 
 CASES = Path(__file__).with_name("cases.csv")
@@ -98,3 +99,10 @@ def test_what_is_rated_as_a_country_is_no_town() -> None:
         ("unknown:atlantis", "unknown"),
         ("GE", "resolved"),
     ]
+
+
+def test_a_circle_covers_the_countries_and_regions_of_its_cities() -> None:
+    assert {"KE", "KE-28"} <= set(covered_places(-4.05, 39.67, 30)), "Mombasa"
+    around_brussels = set(covered_places(50.85, 4.35, 250))
+    assert {"BE", "NL", "NL-NH", "FR", "DE"} <= around_brussels and not {"GB-SCT", "ES"} & around_brussels
+    assert covered_places(-35.0, -20.0, 5) == [], "the open sea"

@@ -75,6 +75,35 @@ def test_near_a_point(published: Home) -> None:
     assert ids(who(published, "analyst", Question(near=Near(-1.3, 38.8, 10)))) == []
 
 
+@pytest.mark.parametrize("at", [None, instant("2026-11-23")])
+def test_near_a_point_counts_who_has_no_position(published: Home, at: datetime.datetime | None) -> None:
+    for question in (
+        Question(at=at, near=Near(-1.3, 36.8, 10)),
+        Question(at=at, near=Near(-1.3, 36.8, 20_030)),
+        Question(at=at, near=Near(-1.3, 36.8, 10), country_code="KE"),
+    ):
+        answer = who(published, "analyst", question)
+        assert "t_bob" not in ids(answer), "half the globe away is no answer either"
+        assert any(note.startswith("1 traveller at a place without") for note in answer.notes)
+
+
+def test_near_a_point_says_whom_it_compares_by_the_largest_city_of_a_country(published: Home) -> None:
+    with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
+        con.execute("update mart.stay set precision = 'country' where stay_id in ('s3', 's6')")
+        con.execute("update mart.stay set precision = 'country', country_code = 'YUCS' where stay_id = 's2'")
+    said = "known only by country or region"
+    notes = who(published, "analyst", Question(near=Near(-1.3, 36.8, 10))).notes
+    assert [note for note in notes if said in note] == [
+        "1 traveller known only by country or region (UA): not near by its largest city alone, and may be near all the "
+        "same; --country lists them."
+    ]
+    for question in (
+        Question(near=Near(-1.3, 36.8, 10), country_code="KE"),
+        Question(near=Near(50.4, 30.5, 100)),  # listed
+    ):
+        assert not [note for note in who(published, "analyst", question).notes if said in note]
+
+
 @pytest.mark.parametrize(
     ("at", "expected"),
     [
