@@ -138,6 +138,11 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["create table stage.person as select 'P1' as person_id, unnest(['GB', null]) as home_country_code"],
         ["create table stage.person as select 'P1' as person_id, 'UK' as home_country_code"],
     ),
+    "country_is_known": (
+        [],
+        ["create table stage.country_text as select 'France' as country_text, 'FR' as country_code"],
+        ["create table stage.country_text as select 'Atlantis' as country_text, null::varchar as country_code"],
+    ),
     "booking_status_is_listed": (
         ["create table reference.booking_status as select 'HK' as status_code"],
         ["create table land.bookings as select 1 as file_number, 1 as record_number, 'hk' as status_code"],

@@ -5,8 +5,8 @@
 -- 'and' joins are alternatives, of which none holds another; nor is a city before another one its region ('New York and
 -- Washington'). A county stands for its state. What the feed says of the country restricts the candidates; what it says
 -- of the region supports. The region hint of a rating is the type of the place that it rates, and what is rated as a
--- country is no town. The home's own aliases beat all of that. A code that moved means the airport that held it on the
--- day.
+-- country is no town; nor is what stands in a column of countries. The home's own aliases beat all of that. A code that
+-- moved means the airport that held it on the day.
 with
 
 place_text as (
@@ -91,6 +91,7 @@ meant as (
             or place_hit.country_code = place_text.country_hint
             or place_hit.name_kind = 'home'
         )
+        and (place_text.text_kind <> 'country' or place_hit.place_type = 'country' or place_hit.name_kind = 'home')
         and not (
             place_text.text_kind = 'rating'
             and coalesce(place_text.region_hint, '') = 'country'

@@ -46,6 +46,12 @@ dependency as (
     where sovereign_country_code is not null
 ),
 
+country as (
+    select place_id as country_code
+    from reference.gazetteer_place
+    where place_type = 'country'
+),
+
 choice as (
     select
         place_candidate.*,
@@ -466,12 +472,13 @@ found as (
     union all
     select
         place_text.place_text_number,
-        coalesce(place_text.country_hint, 'unknown:' || place_text.text_key) as place_id,
+        coalesce(country.country_code, 'unknown:' || place_text.text_key) as place_id,
         0 as atom_number,
-        case when place_text.country_hint is null then 'unknown' else 'resolved' end as place_status,
-        case when place_text.country_hint is null then 0.0 else 1.0 end as match_score,
-        case when place_text.country_hint is null then 'none' else 'hint' end as match_method
+        case when country.country_code is null then 'unknown' else 'resolved' end as place_status,
+        case when country.country_code is null then 0.0 else 1.0 end as match_score,
+        case when country.country_code is null then 'none' else 'hint' end as match_method
     from place_text
+    left join country on place_text.country_hint = country.country_code
     left join meant on place_text.place_text_number = meant.place_text_number
     where meant.place_text_number is null
 )

@@ -37,7 +37,7 @@ claim as (
         coalesce(lower(r.category), 'overall') as category,
         coalesce(lower(r.place_type), 'country') as place_type,
         nullif(trim(r.place), '') as place,
-        upper(trim(r.country_code)) as country_code,
+        c.country_code,
         nullif(trim(r.level), '') as native_level,
         lower(trim(r.level)) as level_text,
         lower(coalesce(trim(r.place), '')) as place_word,
@@ -50,6 +50,7 @@ claim as (
         lower(trim(r.provider)) like 'invented%' or lower(coalesce(trim(r.note), '')) like 'invented%' as is_invented
     from land.ratings as r
     left join feeds as d on r.feed = d.feed
+    left join stage.country_text as c on r.country_code = c.country_text
     where r.is_current or coalesce(d.is_full, false)
 ),
 

@@ -4,6 +4,8 @@
 -- (a ticket, a fee) is bought from anywhere. ARNK only says that a stretch was not booked.
 -- Three capitals in a flight are an airport's code: FRA is Frankfurt there, and France only elsewhere. The kind of a
 -- code that has moved from one airport to another carries the day ('iata 2014-05-03'), by which it is read.
+-- A country column's word that is no country hints at none; with nothing beside it, it is the text, and of a kind that
+-- is never read as an airport or a town (P2).
 -- identity_text joins what names the traveller; without a person id or an e-mail address it carries the trip as well,
 -- because a name alone does not make two trips one person's (S10).
 -- segment_key packs file, record and repetition (F1), so that it needs no sort and leads back to the bytes.
@@ -25,6 +27,10 @@ booking_status as (
 
 expense_type as (
     select * from reference.expense_type
+),
+
+country as (
+    select * from stage.country_text
 ),
 
 registered as (
@@ -90,11 +96,17 @@ booked as (
         'iata' as from_kind,
         case
             when b.segment_type in ('air', 'rail') then b.to_code
-            else coalesce(b.city, b.to_code, b.from_code)
+            else coalesce(b.city, b.to_code, b.from_code, case when c.country_code is null then b.country_code end)
         end as to_text,
-        case when b.segment_type not in ('air', 'rail') then upper(b.country_code) end as to_country_hint,
+        case when b.segment_type not in ('air', 'rail') then c.country_code end as to_country_hint,
         cast(null as varchar) as to_region_hint,
-        case when b.segment_type in ('air', 'rail') or b.city is null then 'iata' else 'text' end as to_kind,
+        case
+            when b.segment_type in ('air', 'rail') then 'iata'
+            when b.city is not null then 'text'
+            when coalesce(b.to_code, b.from_code) is null and b.country_code is not null and c.country_code is null
+                then 'country'
+            else 'iata'
+        end as to_kind,
         b.starts_local,
         coalesce(b.starts_local_has_time, false) as starts_has_time,
         b.ends_local,
@@ -109,6 +121,7 @@ booked as (
         b.repetition
     from bookings as b
     left join booking_status as s on upper(b.status_code) = s.status_code
+    left join country as c on b.country_code = c.country_text
     where coalesce(upper(b.carrier_code), '') <> 'ARNK' and coalesce(upper(b.status_code), '') <> 'ARNK'
 ),
 
@@ -127,10 +140,13 @@ spent as (
         cast(null as varchar) as from_text,
         cast(null as varchar) as from_country_hint,
         'text' as from_kind,
-        e.city as to_text,
-        upper(e.country_code) as to_country_hint,
+        coalesce(e.city, case when c.country_code is null then e.country_code end) as to_text,
+        c.country_code as to_country_hint,
         upper(e.country_subdivision_code) as to_region_hint,
-        'text' as to_kind,
+        case
+            when e.city is null and e.country_code is not null and c.country_code is null then 'country' else 'text'
+        end
+            as to_kind,
         cast(e.transaction_date as timestamp) as starts_local,
         false as starts_has_time,
         cast(e.transaction_date as timestamp) as ends_local,
@@ -145,6 +161,7 @@ spent as (
         e.repetition
     from expenses as e
     left join expense_type as t on lower(trim(e.expense_type)) = t.expense_type
+    left join country as c on e.country_code = c.country_text
     where coalesce(t.places_traveller, true)
 ),
 

@@ -52,6 +52,23 @@ def test_a_country_hint_is_never_left() -> None:
     assert [match.country_code for match in hinted] == ["US", "FR", "PT"]
 
 
+def test_a_hint_that_is_no_country_places_nothing() -> None:
+    hinted = resolve_texts([("Damascus", "SYR"), ("", "SYD"), ("Paris", "XX")])
+    assert [(match.place_id, match.place_status) for match in hinted] == [
+        ("unknown:damascus", "unknown"),
+        ("unknown:", "unknown"),
+        ("unknown:paris", "unknown"),
+    ]
+
+
+def test_a_column_of_countries_names_no_town() -> None:
+    texts = [("Frankfurt", None), ("SYD", None), ("Kenya and Uganda", None), ("Czechoslovakia", None)]
+    found = defaultdict(list)
+    for match in resolve_texts(texts, "country"):
+        found[match.place_text].append(match.place_id)
+    assert list(found.values()) == [["unknown:frankfurt"], ["unknown:syd"], ["KE", "UG"], ["CSHH"]]
+
+
 def test_the_order_and_company_of_texts_do_not_matter() -> None:
     texts = [(case["place_text"], None) for case in read_cases() if case["text_kind"] == "text"][:40]
     together = {(m.place_text, m.place_id) for m in resolve_texts(texts)}

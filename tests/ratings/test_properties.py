@@ -47,6 +47,7 @@ def con() -> duckdb.DuckDBPyConnection:
         "create table land.feed as select 'advice_canada' as feed, 'ratings' as table_name, 'snapshot' as mode;"
         "create table land.file (file_number integer, feed varchar, part varchar, received_at timestamp, "
         "status varchar, file_sha256 varchar);"
+        "create table stage.country_text (country_text varchar, country_code varchar);"
         "create table reference.gazetteer_place as select 'KE' as place_id, 'country' as place_type;"
         "create table reference.rating_scale as select 'canada' as provider, '*' as category, "
         "state::varchar as native_level, (state + 2)::integer as level, (state + 2)::integer as worst_case_level, "
