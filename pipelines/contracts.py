@@ -145,7 +145,7 @@ class ReusedKey(_Strict):
 
     by: str = Field(description="instant or date column that tells one use from the next")
     within_days: int = Field(330, gt=0, description="versions with no greater gap between them are one use")
-    same: tuple[str, ...] = Field(description="columns that tell the owner; the first that is filled counts")
+    same: tuple[str, str, str] = Field(description="columns that tell the owner: id, e-mail address and name")
     first_date_column: str = Field(description="DATE column of the table that receives the first date of the use")
 
 

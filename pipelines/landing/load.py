@@ -16,6 +16,7 @@ import pyarrow as pa
 
 from pipelines.contracts import Contract, ReceivedAtColumn, ReusedKey, table_contracts
 from pipelines.landing.cast import name, quote
+from pipelines.landing.owners import find_owners, owner_text_sql
 from pipelines.landing.rows import staged_rows
 from pipelines.landing.stage import require_sound
 from pipelines.landing.staged import Account, Staged
@@ -290,7 +291,9 @@ def _load_feed(
         source = "feed_row"
     if contract.reused_key:
         _winners_of_reused_key(con, contract, contract.reused_key)
-        source = "feed_row_used" if every_version else _winning_rows("owner_key", "feed_row_used")
+        used = "feed_row_used" if every_version else _winning_rows("owner_key", "feed_row_used")
+        first = name(contract.reused_key.first_date_column)
+        source = f"(select feed_row.*, used.{first} from feed_row join {used} as used on feed_row.rowid = row_number)"
     elif not one_version and not every_version:
         _winners(con, contract, _key_sql(contract))
         source = _winning_rows(_key_sql(contract), "feed_row")
@@ -304,7 +307,7 @@ def _load_feed(
         f"record_number, repetition, received_at, {current} as is_current from {source}"
     )
     con.unregister("feed_file")
-    for table in ("feed_row", "feed_row_used", "winner"):
+    for table in ("feed_row", "feed_row_used", "key_owner", "winner"):
         con.execute(f"drop table if exists {table}")
 
 
@@ -340,21 +343,25 @@ def _winning_rows(key: str, rows: str) -> str:
 
 
 def _winners_of_reused_key(con: duckdb.DuckDBPyConnection, contract: Contract, reused: ReusedKey) -> None:
-    """Make ``feed_row_used`` (rows with their use of the key) and ``winner``.
+    """Make ``feed_row_used`` (numbers of rows with their use of the key) and ``winner``.
 
     A use is a cluster of dates of one key and owner with no gap above ``within_days``; most keys have but one.
     """
-    owner = ", ".join(f"lower({name(column)})" for column in reused.same)
-    base = f"concat_ws(chr(31), {_key_sql(contract)}, coalesce({owner}, ''))"
+    key = _key_sql(contract)
+    find_owners(con, "feed_row", key, reused.same, contract.updated_at)
     first = name(reused.first_date_column)
+    updated = f", {name(contract.updated_at)}" if contract.updated_at else ""
     con.execute(
         "create or replace temp table feed_row_used as "
-        f"with keyed as (select *, {base} as base_key, {name(reused.by)}::date as used_on from feed_row), "
-        "dated as (select base_key, used_on from keyed group by all), "
+        f"with keyed as (select feed_row.rowid as row_number, file_number, received_at, is_newest{updated}, "
+        f"concat_ws(chr(31), {key}, coalesce(owner, '')) as base_key, {name(reused.by)}::date as used_on from feed_row "
+        f"left join key_owner on {key} = used_key and {owner_text_sql(reused.same)} = owner_text), "
         "spread as (select base_key, max(used_on) - min(used_on) as days, min(used_on) as first_on "
-        "from dated group by base_key), "
-        f"several as (select base_key, used_on, lag(used_on) over (partition by base_key order by used_on) as previous "
-        f"from dated join spread using (base_key) where days > {reused.within_days}), "
+        "from keyed group by base_key), "
+        "dated as (select distinct base_key, used_on from keyed join spread using (base_key) "
+        f"where days > {reused.within_days}), "
+        "several as (select base_key, used_on, lag(used_on) over (partition by base_key order by used_on) as previous "
+        "from dated), "
         "started as (select base_key, used_on as first_on, "
         "case when previous is null then date '0001-01-01' else used_on end as from_on, "
         "coalesce(lead(used_on) over (partition by base_key order by used_on), date '9999-12-31') as next_on "

@@ -1,12 +1,14 @@
 """Modes, versions, parts, the 30 % guard and known_at: which rows are in force (F4, F5)."""
 
 from datetime import date, datetime
+from random import Random
 from typing import Any
 
 import pytest
 
 from pipelines import landing
 from pipelines.errors import MusterError
+from pipelines.landing.owners import CROWD
 
 DATED = "{YYYYMMDD}{*}.csv"
 
@@ -111,6 +113,165 @@ def test_a_locator_used_again_after_a_year_is_another_booking(office: Any) -> No
         ("e1", "C", date(2024, 1, 1)),
         ("e1", "D", date(2025, 4, 1)),
         ("e2", "B", date(2024, 1, 1)),
+    ]
+
+
+OWNER_HEAD = "record_locator,segment_type,issued_at,updated_at,employee_id,traveller_email,traveller_name,from_code\n"
+ANN = ("Y1", "ann@uni.edu", "SMITH/ANN MS")
+
+
+def passengers(updated: str, *rows: tuple[str, str, str, str], issued: str = "2026-01-01") -> list[str]:
+    """Rows of one version of the locator ABC: employee id, e-mail, name and a mark in from_code."""
+    return [f"ABC,AIR,{issued},{updated},{who},{email},{name},{mark}" for who, email, name, mark in rows]
+
+
+def marks_left(office: Any, *versions: list[str], shuffle: int | None = None) -> list[str]:
+    office.contract({"feed": "bookings", "received_at": DATED})
+    for number, rows in enumerate(versions, 1):
+        if shuffle is not None:
+            Random(shuffle).shuffle(rows)
+        office.put(f"bookings/202601{number:02}.csv", OWNER_HEAD + "".join(f"{row}\n" for row in rows))
+    office.run()
+    return [mark for (mark,) in office.rows("select from_code from land.bookings order by from_code")]
+
+
+@pytest.mark.parametrize(
+    "newer",
+    [
+        pytest.param(("", "ann@uni.edu", "SMITH/ANN MS"), id="the employee id is lost"),
+        pytest.param(("", "", "SMITH/ANN MS"), id="only the name is left"),
+        pytest.param(("", "ann@uni.edu", ""), id="only the address is left"),
+        pytest.param(("", " Ann@UNI.edu ", ""), id="the address is written otherwise"),
+        pytest.param(("", "", "Smith / Ánn"), id="the name is written otherwise"),
+        pytest.param(("", "", "SMITH/ANNMS"), id="the title sticks to the name"),
+        pytest.param(("", "ann@home.org", "SMITH/ANN"), id="another address, the same name"),
+        pytest.param(("Y1", "ann@home.org", "JONES/ANN"), id="the employee id alone stays"),
+        pytest.param(("y1 ", "", ""), id="the employee id is written otherwise"),
+        pytest.param(("", "ann@uni.edu", "JONES/ANN MRS"), id="a married name beside the same address"),
+        pytest.param(("Y2", "ann@uni.edu", "SMITH/ANN"), id="the employee id is corrected"),
+    ],
+)
+def test_a_version_replaces_the_older_one_however_it_names_the_traveller(office: Any, newer: Any) -> None:
+    first = passengers("2026-01-01", (*ANN, "A"), (*ANN, "B"))
+    assert marks_left(office, first, passengers("2026-01-05", (*newer, "C"))) == ["C"]
+
+
+def test_an_employee_id_loses_its_leading_zeros_and_is_the_same(office: Any) -> None:
+    first = passengers("2026-01-01", ("00606", "", "", "A"))
+    assert marks_left(office, first, passengers("2026-01-05", ("606", "", "", "B"))) == ["B"]
+
+
+def test_what_names_a_traveller_may_change_from_version_to_version(office: Any) -> None:
+    versions = [
+        passengers("2026-01-01", ("Y1", "", "SMITH/ANN MS", "A")),
+        passengers("2026-01-02", ("", "ann@home.org", "SMITH/ANN", "B")),
+        passengers("2026-01-03", ("", "ann@home.org", "JONES/ANN", "C")),
+        passengers("2026-01-04", ("", "ann@uni.edu", "JONES/ANN", "D")),
+        passengers("2026-01-05", ("", "ann@uni.edu", "", "E")),
+    ]
+    assert marks_left(office, *versions) == ["E"]
+
+
+FAMILY = "smiths@home.org"
+
+
+@pytest.mark.parametrize("shuffle", range(4))
+@pytest.mark.parametrize(
+    ("first", "newer", "left"),
+    [
+        pytest.param(
+            [("1", FAMILY, "SMITH/ANN", "A"), ("2", FAMILY, "SMITH/BOB", "B")],
+            [("", FAMILY, "SMITH/ANN MS", "C")],
+            ["B", "C"],
+            id="two ids under one address",
+        ),
+        pytest.param(
+            [("", FAMILY, "SMITH/ANN", "A"), ("", FAMILY, "SMITH/BOB", "B")],
+            [("", FAMILY, "SMITH/ANN MS", "C")],
+            ["B", "C"],
+            id="two names under one address",
+        ),
+        pytest.param(
+            [("1", FAMILY, "SMITH/ANN", "A"), ("", FAMILY, "SMITH/BOB", "B")],
+            [("", FAMILY, "SMITH/BOB", "C")],
+            ["A", "C"],
+            id="an id and a name under one address",
+        ),
+        pytest.param(
+            [("1", FAMILY, "", "A"), ("2", FAMILY, "", "B")],
+            [("2", "", "", "C")],
+            ["A", "C"],
+            id="two ids without names",
+        ),
+        pytest.param(
+            [("1", "", "SMITH/JOHN", "A"), ("2", "", "SMITH/JOHN", "B")],
+            [("1", "", "SMITH/JOHN", "C")],
+            ["B", "C"],
+            id="two ids of one name",
+        ),
+        pytest.param(
+            [("", "a@uni.edu", "GUEST", "A"), ("", "b@uni.edu", "GUEST", "B")],
+            [("", "a@uni.edu", "GUEST", "C")],
+            ["B", "C"],
+            id="two addresses of one name",
+        ),
+        pytest.param(
+            [("1", FAMILY, "SMITH/ANN", "A"), ("2", FAMILY, "SMITH/BOB", "B")],
+            [("", FAMILY, "", "C")],
+            ["A", "B", "C"],
+            id="an address that says nothing replaces nobody",
+        ),
+        pytest.param(
+            [("1", FAMILY, "SMITH/ANN", "A")],
+            [("", FAMILY, "SMITH/ANN", "C"), ("", FAMILY, "SMITH/BOB", "D")],
+            ["C", "D"],
+            id="the second passenger comes later",
+        ),
+        pytest.param(
+            [("1", FAMILY, "SMITH/ANN", "A")],
+            [("2", FAMILY, "SMITH/BOB", "C")],
+            ["A", "C"],
+            id="passengers that come in files of their own",
+        ),
+    ],
+)
+def test_passengers_of_one_locator_replace_only_themselves(
+    office: Any, first: Any, newer: Any, left: list[str], shuffle: int
+) -> None:
+    versions = passengers("2026-01-01", *first), passengers("2026-01-05", *newer)
+    assert marks_left(office, *versions, shuffle=shuffle) == left
+
+
+def test_passengers_are_not_joined_by_a_chain_of_versions(office: Any) -> None:
+    versions = [
+        passengers("2026-01-01", ("1", "a@uni.edu", "SMITH/ANN", "A"), ("2", "b@uni.edu", "SMITH/BOB", "B")),
+        passengers("2026-01-02", ("", "a@uni.edu", "SMITH/S", "C")),
+        passengers("2026-01-03", ("", "b@uni.edu", "SMITH/S", "D")),
+        passengers("2026-01-04", ("1", "c@uni.edu", "JONES/ANN", "E")),
+    ]
+    assert marks_left(office, *versions) == ["B", "C", "D", "E"]
+
+
+def test_a_placeholder_for_a_locator_joins_no_namesakes(office: Any) -> None:
+    crowd = [("", f"p{number}@uni.edu", f"PERSON/{number}", "A") for number in range(CROWD)]
+    versions = [
+        passengers("2026-01-01", ("", "a@uni.edu", "CHEN/WEI", "B"), ("7", "", "", "C"), *crowd),
+        passengers("2026-01-05", ("", "b@uni.edu", "CHEN/WEI", "D"), ("07", "", "", "E")),
+    ]
+    assert marks_left(office, *versions) == [*["A"] * CROWD, "B", "D", "E"]
+
+
+def test_a_locator_used_again_is_another_booking_for_the_same_traveller_too(office: Any) -> None:
+    versions = [
+        passengers("2026-01-01", (*ANN, "A"), issued="2024-12-01"),
+        passengers("2026-01-02", ("", "ann@uni.edu", "", "B"), issued="2024-12-01"),
+        passengers("2026-01-03", (*ANN, "C"), issued="2026-01-01"),
+        passengers("2026-01-04", ("", "", "SMITH/ANN", "D"), issued="2026-01-01"),
+    ]
+    assert marks_left(office, *versions) == ["B", "D"]
+    assert office.rows("select distinct booking_issued_date from land.bookings order by 1") == [
+        (date(2024, 12, 1),),
+        (date(2026, 1, 1),),
     ]
 
 
