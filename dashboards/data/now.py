@@ -131,6 +131,35 @@ def count_people(shown: Publication, at: datetime, group: str, filters: Filters)
     return int(row["people"]), int(row["n"])
 
 
+@dataclass(frozen=True)
+class Hidden:
+    """Whom the filters leave out of a list: by the level alone, in the same countries otherwise, and elsewhere."""
+
+    by_level: int
+    by_others: int
+    elsewhere: int
+
+
+def hidden(shown: Publication, at: datetime, group: str, filters: Filters) -> Hidden:
+    """How many people of a group, or of all (``everybody``), the filters leave out, each counted once."""
+    rule = GROUPS.get(group, "true") + (" and risk_level is not null" if group == "present" else "")
+    wholly, parameters = _conditions(filters, with_levels=True)
+    at_any_level, more = _conditions(filters, with_levels=False)
+    in_countries, most = _conditions(Filters(countries=filters.countries), with_levels=False)
+    sql = f"""
+        select
+            count(*) filter (not is_shown and is_at_any_level) as by_level,
+            count(*) filter (not is_at_any_level and is_in_countries) as by_others,
+            count(*) filter (not is_in_countries) as elsewhere
+        from (
+            select traveller_id, bool_or({wholly}) as is_shown, bool_or({at_any_level}) as is_at_any_level,
+                bool_or({in_countries}) as is_in_countries
+            from answer where {rule} group by traveller_id
+        )
+    """
+    return Hidden(**_ask(shown, at, sql, [*parameters, *more, *most])[0])
+
+
 def people(shown: Publication, at: datetime, group: str, filters: Filters, limit: int) -> list[Row]:
     """Rows traveller x place of a group, worst first, without names."""
     where, parameters = _conditions(filters, with_levels=True)
