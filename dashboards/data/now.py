@@ -90,14 +90,13 @@ def _conditions(filters: Filters, with_levels: bool) -> tuple[str, list[Any]]:
 def headline(shown: Publication, at: datetime) -> Row:
     """Distinct people at an instant by group: present at each level, unknown, overdue, possible, moving.
 
-    ``high_<group>`` counts those of the group at High or Extreme; ``low_present`` those present at 1 to 3.
+    ``high_<group>`` counts those of the group at High or Extreme.
     """
     rules = dict(GROUPS)
     rules |= {f"high_{name}": f"{GROUPS[name]} and risk_level >= 4" for name in ("overdue", "possible", "moving")}
     for level in (4, 5):
         rules[f"level_{level}"] = f"{GROUPS['present']} and risk_level = {level}"
         rules |= {f"{name}_{level}": f"{GROUPS[name]} and risk_level = {level}" for name in ("possible", "overdue")}
-    rules["low_present"] = f"{GROUPS['present']} and risk_level <= 3"
     rules["unrated"] = "rating_status = 'unrated'"
     rules["place_unknown"] = "rating_status = 'place_unknown'"
     rules["rating_stale"] = "rating_status = 'stale'"

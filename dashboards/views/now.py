@@ -258,6 +258,9 @@ def show() -> None:
     heading = st.empty()
     parts.banner(shown)
     at = parts.ask_instant(shown, "Show who is away", "now", now.LOOK_BACK, now.LOOK_AHEAD)
+    if at is None:
+        heading.title("Who is at risk")
+        return
     heading.title(title(shown, at))
     say_instant(shown, at)
     counts = now.headline(shown, at)
