@@ -8,11 +8,12 @@ from __future__ import annotations
 import html
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any, Literal
 
 import streamlit as st
+from streamlit.delta_generator import DeltaGenerator
 
 from dashboards import data, words
 from dashboards.data import Publication, Row
@@ -23,6 +24,8 @@ from pipelines.run_history import newest_run
 Kind = Literal["alarm", "warn", "info"]
 
 STYLE = Path(__file__).parent / "style.css"
+ALL_DAYS = (date(1000, 1, 1), date(9998, 12, 31))
+"""What a day's field takes: every year of four digits, so that a refused one is known here and not only on screen."""
 OLD_AFTER = timedelta(hours=26)
 """A daily run that came has an as_of younger than this."""
 
@@ -138,10 +141,11 @@ def doubts(counts: Row) -> None:
     notices(found)
 
 
-def ask_instant(shown: Publication, label: str, key: str, back: timedelta, ahead: timedelta) -> datetime:
+def ask_instant(shown: Publication, label: str, key: str, back: timedelta, ahead: timedelta) -> datetime | None:
     """The instant that is asked about: `as_of`, or one that is chosen by office date and time within the bounds.
 
-    Naive UTC. A time that the clocks skip or show twice is read as S1 says.
+    Naive UTC. A time that the clocks skip or show twice is read as S1 says. None, and a notice, for a day outside the
+    bounds: the widget would keep the day before and leave its answer below the refused one.
     """
     options = ["Now", "Another time"]
     with st.container(horizontal=True, vertical_alignment="bottom", key=f"m-when-{key}"):
@@ -155,15 +159,41 @@ def ask_instant(shown: Publication, label: str, key: str, back: timedelta, ahead
         day = st.date_input(
             f"Day ({shown.zone})",
             local.date(),
-            first.date(),
-            last.date(),
+            *ALL_DAYS,
             key=f"{key}-day",
             format="YYYY-MM-DD",
             width=220,
         )
         hour = local.time().replace(minute=0, second=0, microsecond=0)
         time = st.time_input(f"Time ({shown.zone})", hour, key=f"{key}-time", step=900, width=220)
+    if not first.date() <= day <= last.date():
+        text = f"Choose a day from {first.date()} to {last.date()}; nothing is shown for any other."
+        notice("alarm", f"{day} is outside the days that can be asked about.", text)
+        return None
     return parse_instant(f"{day}T{time}", shown.zone, "Time")
+
+
+def ask_whole_number(
+    column: DeltaGenerator, label: str, low: int, high: int, usual: int, key: str, step: int
+) -> int | None:
+    """A whole number within bounds; None, and a notice, for one outside, of which the widget would keep the last."""
+    number = int(column.number_input(label, value=usual, step=step, key=key))
+    if low <= number <= high:
+        return number
+    notice("alarm", f"{label}: {number:,} is not between {low:,} and {high:,}.", "Nobody is looked for until it is.")
+    return None
+
+
+def ask_degrees(column: DeltaGenerator, label: str, key: str, parse: Callable[[str], float]) -> float | None:
+    """A latitude or longitude typed as text; None for a field left empty, and with a notice for what is none."""
+    text = column.text_input(label, key=key)
+    if not text.strip():
+        return None
+    try:
+        return parse(text)
+    except MusterError as problem:
+        notice("alarm", str(problem), "Nobody is looked for until it is mended.")
+        return None
 
 
 def run_page(show: Callable[[], None]) -> None:

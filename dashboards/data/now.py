@@ -90,14 +90,13 @@ def _conditions(filters: Filters, with_levels: bool) -> tuple[str, list[Any]]:
 def headline(shown: Publication, at: datetime) -> Row:
     """Distinct people at an instant by group: present at each level, unknown, overdue, possible, moving.
 
-    ``high_<group>`` counts those of the group at High or Extreme; ``low_present`` those present at 1 to 3.
+    ``high_<group>`` counts those of the group at High or Extreme.
     """
     rules = dict(GROUPS)
     rules |= {f"high_{name}": f"{GROUPS[name]} and risk_level >= 4" for name in ("overdue", "possible", "moving")}
     for level in (4, 5):
         rules[f"level_{level}"] = f"{GROUPS['present']} and risk_level = {level}"
         rules |= {f"{name}_{level}": f"{GROUPS[name]} and risk_level = {level}" for name in ("possible", "overdue")}
-    rules["low_present"] = f"{GROUPS['present']} and risk_level <= 3"
     rules["unrated"] = "rating_status = 'unrated'"
     rules["place_unknown"] = "rating_status = 'place_unknown'"
     rules["rating_stale"] = "rating_status = 'stale'"
@@ -129,6 +128,35 @@ def count_people(shown: Publication, at: datetime, group: str, filters: Filters)
     sql = f"select count(distinct traveller_id) as people, count(*) as n from answer where {rule} and {where}"
     row = _ask(shown, at, sql, parameters)[0]
     return int(row["people"]), int(row["n"])
+
+
+@dataclass(frozen=True)
+class Hidden:
+    """Whom the filters leave out of a list: by the level alone, in the same countries otherwise, and elsewhere."""
+
+    by_level: int
+    by_others: int
+    elsewhere: int
+
+
+def hidden(shown: Publication, at: datetime, group: str, filters: Filters) -> Hidden:
+    """How many people of a group, or of all (``everybody``), the filters leave out, each counted once."""
+    rule = GROUPS.get(group, "true") + (" and risk_level is not null" if group == "present" else "")
+    wholly, parameters = _conditions(filters, with_levels=True)
+    at_any_level, more = _conditions(filters, with_levels=False)
+    in_countries, most = _conditions(Filters(countries=filters.countries), with_levels=False)
+    sql = f"""
+        select
+            count(*) filter (not is_shown and is_at_any_level) as by_level,
+            count(*) filter (not is_at_any_level and is_in_countries) as by_others,
+            count(*) filter (not is_in_countries) as elsewhere
+        from (
+            select traveller_id, bool_or({wholly}) as is_shown, bool_or({at_any_level}) as is_at_any_level,
+                bool_or({in_countries}) as is_in_countries
+            from answer where {rule} group by traveller_id
+        )
+    """
+    return Hidden(**_ask(shown, at, sql, [*parameters, *more, *most])[0])
 
 
 def people(shown: Publication, at: datetime, group: str, filters: Filters, limit: int) -> list[Row]:

@@ -12,6 +12,7 @@ from dashboards.data.incident import Area
 from dashboards.data.now import Filters
 from dashboards.parts import Card
 from pipelines import roll_call
+from pipelines.degrees import parse_latitude, parse_longitude
 from pipelines.errors import MusterError
 from pipelines.roll_call import RollCall
 
@@ -56,21 +57,25 @@ def ask_alert(shown: Publication) -> Found | None:
     return area, incident.concerned_by_alert(shown, alert["alert_id"]), alert["alert_id"], None
 
 
-def ask_time(shown: Publication) -> tuple[datetime, datetime, datetime]:
-    """(since when who left counts, the instant, until when who arrives counts)."""
+def ask_time(shown: Publication) -> tuple[datetime, datetime, datetime] | None:
+    """(since when who left counts, the instant, until when who arrives counts); None while a field is refused."""
     at = parts.ask_instant(shown, "When", "incident", now.LOOK_BACK, now.LOOK_AHEAD)
     columns = st.columns(2)
-    before = columns[0].number_input("Just left: hours before", 0, 336, 24, key="before")
-    after = columns[1].number_input("Arriving: hours after", 0, 336, 24, key="after")
-    return at - timedelta(hours=int(before)), at, at + timedelta(hours=int(after))
+    before = parts.ask_whole_number(columns[0], "Just left: hours before", 0, 336, 24, "before", 1)
+    after = parts.ask_whole_number(columns[1], "Arriving: hours after", 0, 336, 24, "after", 1)
+    if at is None or before is None or after is None:
+        return None
+    return at - timedelta(hours=before), at, at + timedelta(hours=after)
 
 
 def ask_place(shown: Publication) -> Found | None:
     """A place by its name, and a radius around it where it is no country or region."""
     columns = st.columns([2, 1])
     text = columns[0].text_input("Place", key="place", placeholder="Nairobi, Kenya")
-    radius = columns[1].number_input("Radius in km", 5, 2000, 50, step=5, key="place-radius")
+    radius = parts.ask_whole_number(columns[1], "Radius in km", 5, 2000, 50, "place-radius", 5)
     times = ask_time(shown)
+    if radius is None or times is None:
+        return None
     if not text.strip():
         parts.notice("info", "Name the place.", "A city, region or country; a country after it helps: Nairobi, Kenya.")
         return None
@@ -108,7 +113,7 @@ def choose_point() -> None:
     found = [given for given in parts.clicked("incident-map") if len(given) == 4]
     if found:
         _, _, latitude, longitude = found[0]
-        st.session_state["latitude"], st.session_state["longitude"] = round(latitude, 4), round(longitude, 4)
+        st.session_state["latitude"], st.session_state["longitude"] = f"{latitude:.4f}", f"{longitude:.4f}"
 
 
 def show_map(shown: Publication, at: datetime, centre: tuple[float, float, float] | None) -> None:
@@ -133,13 +138,17 @@ def show_map(shown: Publication, at: datetime, centre: tuple[float, float, float
 def ask_point(shown: Publication) -> Found | None:
     """A point and a radius, typed or clicked on the map above."""
     above, columns = st.container(), st.columns(3)
-    latitude = columns[0].number_input("Latitude (north)", -90.0, 90.0, None, format="%.4f", key="latitude")
-    longitude = columns[1].number_input("Longitude (east)", -180.0, 180.0, None, format="%.4f", key="longitude")
-    radius = columns[2].number_input("Radius in km", 5, 2000, 50, step=5, key="point-radius")
+    latitude = parts.ask_degrees(columns[0], "Latitude (north)", "latitude", parse_latitude)
+    longitude = parts.ask_degrees(columns[1], "Longitude (east)", "longitude", parse_longitude)
+    radius = parts.ask_whole_number(columns[2], "Radius in km", 5, 2000, 50, "point-radius", 5)
     times = ask_time(shown)
+    centre = None
+    if latitude is not None and longitude is not None and radius is not None:
+        centre = (latitude, longitude, float(radius))
     with above:
-        centre = None if latitude is None or longitude is None else (latitude, longitude, float(radius))
-        show_map(shown, times[1], centre)
+        show_map(shown, times[1] if times else shown.as_of, centre)
+    if times is None or radius is None:
+        return None
     if latitude is None or longitude is None:
         text = "Click a mark on the map, or type degrees as maps show them, south and west negative: -1.29 and 36.82."
         parts.notice("info", "Choose the point.", text)

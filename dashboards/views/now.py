@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboards import charts, data, parts, people, words
 from dashboards.data import Publication, Row, now
-from dashboards.data.now import Filters
+from dashboards.data.now import Filters, Hidden
 from dashboards.parts import Card
 
 DEFAULT_LEVELS = [5, 4]
@@ -43,13 +43,14 @@ def ask_filters(shown: Publication, at: datetime) -> Filters:
     offered = now.choices(shown, at)
     kept = [code for code in st.session_state.get("now-country", []) if code in offered["country"]]
     st.session_state["now-country"] = kept  # at another time nobody may be there
+    st.session_state.setdefault("now-level", DEFAULT_LEVELS)
     with st.expander("Filters: level, country, presence, affiliation, school", expanded=False):
         first = st.columns(3)
         levels = first[0].multiselect(
             "Level",
             [5, 4, 3, 2, 1],
-            default=DEFAULT_LEVELS,
             format_func=lambda number: words.level_of(number).text,
+            key="now-level",
             help="People at an unknown level always stay listed.",
         )
         countries = first[1].multiselect(
@@ -90,6 +91,57 @@ def choose_country() -> None:
 def show_all() -> None:
     """Widen the page to all countries again."""
     st.session_state["now-country"] = []
+
+
+def show_all_levels() -> None:
+    """Widen the lists to all levels."""
+    st.session_state["now-level"] = []
+
+
+def in_countries(filters: Filters) -> str:
+    """The countries that are chosen, in words: `` in Kenya and Peru``; nothing where none is."""
+    names = words.joined([words.country_name(code) for code in filters.countries])
+    return f" in {names}" if names else ""
+
+
+def say_hidden(hidden: Hidden, filters: Filters) -> str:
+    """Whom a list does not show because of the filters, and by which of them."""
+    where = in_countries(filters)
+    # Beside the levels from some level up to 5, only lower ones are hidden.
+    is_top = set(filters.levels) == set(range(min(filters.levels, default=6), 6))
+    which = "lower" if is_top else "other"
+    told = []
+    if hidden.by_level:
+        number = words.count_of(hidden.by_level, "person", "people")
+        told.append(f"{number}{where} at {which} levels, hidden by the level filter.")
+    if hidden.by_others:
+        number = words.count_of(hidden.by_others, "person", "people")
+        told.append(f"{number}{where} left out by the other filters.")
+    if hidden.elsewhere:
+        told.append(f"{hidden.elsewhere:,} in other countries.")
+    return " ".join(told)
+
+
+def say_reach(filters: Filters) -> None:
+    """That the big figures are of everybody, where the page is narrowed to some."""
+    where = in_countries(filters)
+    if where:
+        text = f"These figures are of the whole world, not of {where.removeprefix(' in ')} alone."
+    elif filters.presences or filters.affiliations or filters.schools:
+        text = "These figures are of everybody, whatever the filters."
+    else:
+        return
+    st.html(f'<p class="m-facts"><strong>{words.safe(text, 400)}</strong></p>')
+
+
+def offer_levels(shown: Publication, at: datetime, filters: Filters) -> None:
+    """Where countries are chosen and the level filter hides people there: how many, and the button that shows them."""
+    found = now.hidden(shown, at, "everybody", filters)
+    if not filters.countries or not found.by_level:
+        return
+    text = "They are there; only the filter leaves them out. The lists below are of the levels chosen."
+    parts.notice("warn", say_hidden(Hidden(found.by_level, 0, 0), filters), text)
+    st.button("Show all levels", key="now-levels", on_click=show_all_levels)
 
 
 def show_map(shown: Publication, at: datetime, filters: Filters) -> None:
@@ -141,16 +193,21 @@ def cells(row: Row, shown: Publication, at: datetime, contacts: dict[str, Row] |
 
 
 def show_group(
-    shown: Publication, at: datetime, group: str, title: str, note: str, filters: Filters, total: int, named: bool
+    shown: Publication, at: datetime, group: str, title: str, note: str, filters: Filters, named: bool
 ) -> None:
     """One group of people: heading with its count, then the table, or a sentence that says what an empty one means."""
     number, rows = now.count_people(shown, at, group, filters)
     st.subheader(f"{title}: {number:,}", anchor=group)
-    hidden = f" {total - number:,} more outside the filters." if total > number else ""
-    if not rows:
-        parts.notice("info", "Nobody listed.", empty_words(shown, at) + hidden)
+    hidden = now.hidden(shown, at, group, filters)
+    outside = say_hidden(hidden, filters)
+    if not rows and (hidden.by_level or hidden.by_others):
+        parts.notice("info", "Nobody within the filters.", outside)
         return
-    st.html(f'<p class="m-facts">{words.safe(note, 400)}{hidden}</p>')
+    if not rows:
+        parts.notice("info", "Nobody listed.", f"{empty_words(shown, at, filters)} {outside}".strip())
+        return
+    more = f" Not listed: {words.safe(outside, 400)}" if outside else ""
+    st.html(f'<p class="m-facts">{words.safe(note, 400)}{more}</p>')
     key = f"more-{group}"
     limit = parts.rows_to_show(key, rows)
     found = now.people(shown, at, group, filters, limit)
@@ -163,12 +220,13 @@ def show_group(
     parts.show_more_button(key, limit, rows)
 
 
-def empty_words(shown: Publication, at: datetime) -> str:
+def empty_words(shown: Publication, at: datetime, filters: Filters | None = None) -> str:
     """What an empty list does and does not mean: as of when, from which feeds, which of them are stale."""
     feeds = data.feeds(shown)
     late = [feed["feed"] for feed in feeds if parts.is_late(feed)]
     came = [feed for feed in feeds if feed["newest_received_at"] is not None]
-    text = f"No feed places anybody here as of {words.moment(at, shown.zone)}"
+    where = in_countries(filters) + " on this list" if filters else ""
+    text = f"No feed places anybody{where or ' anywhere'} as of {words.moment(at, shown.zone)}"
     text += f", by {words.count_of(len(came), 'feed')}" if came else ", but no feed has come at all"
     text += f"; not up to date: {', '.join(late)}." if late else "."
     return f"{text} Trips that no feed saw are not in it."
@@ -200,9 +258,13 @@ def show() -> None:
     heading = st.empty()
     parts.banner(shown)
     at = parts.ask_instant(shown, "Show who is away", "now", now.LOOK_BACK, now.LOOK_AHEAD)
+    if at is None:
+        heading.title("Who is at risk")
+        return
     heading.title(title(shown, at))
     say_instant(shown, at)
     counts = now.headline(shown, at)
+    reach = st.empty()
     parts.cards(headline_cards(counts))
     parts.doubts(counts)
     if not counts["everybody"]:
@@ -212,30 +274,30 @@ def show() -> None:
             empty_words(shown, at) + " If that surprises you, look at Data health, then put feeds into the inbox.",
         )
     filters = ask_filters(shown, at)
+    with reach:
+        say_reach(filters)
     show_map(shown, at, filters)
+    offer_levels(shown, at, filters)
     named = shown.has_names and st.toggle("Show names and phones (each look is logged)", value=True, key="names")
     levels = [words.level_of(number).word for number in filters.levels]
     where = f"in {words.joined(levels)} places" if levels else "at any level"
-    present = counts["level_4"] + counts["level_5"] + counts["low_present"]
     groups = [
         (
             "present",
             f"There {'now' if at == shown.as_of else 'then'}, {where}",
             "Confirmed by lodging or a declared presence, or likely from arrivals.",
-            present,
         ),
-        ("unknown", "Level unknown", words.REASON_NO_LEVEL.capitalize() + ".", counts["unknown"]),
+        ("unknown", "Level unknown", words.REASON_NO_LEVEL.capitalize() + "."),
         (
             "overdue",
             "Overdue",
             "No end of the stay was ever told and it has lasted long: find out where they are.",
-            counts["overdue"],
         ),
-        ("possible", "Possibly there", "Itineraries contradict each other or are not confirmed.", counts["possible"]),
-        ("moving", "On the way or in transit", "Counted apart from the figures of Extreme and High.", counts["moving"]),
+        ("possible", "Possibly there", "Itineraries contradict each other or are not confirmed."),
+        ("moving", "On the way or in transit", "Counted apart from the figures of Extreme and High."),
     ]
-    for group, name, note, total in groups:
-        show_group(shown, at, group, name, note, filters, total, named)
+    for group, name, note in groups:
+        show_group(shown, at, group, name, note, filters, named)
 
 
 parts.run_page(show)

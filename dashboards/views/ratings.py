@@ -162,6 +162,8 @@ def show() -> None:
         parts.notice("warn", "Nobody has rated anything.", text)
         return
     at = parts.ask_instant(shown, "Levels in force", "ratings", LOOK_BACK, timedelta(0))
+    if at is None:
+        return
     rows = show_map(shown, at)
     show_changes(shown, at)
     show_disagreements(shown, at)

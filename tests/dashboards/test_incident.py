@@ -134,11 +134,11 @@ def test_home_counts_where_exposure_holds_it(is_counted: bool, tmp_path: Path, m
 def test_a_point_needs_both_numbers(page: Path) -> None:
     app = ask("A point")
     assert "Choose the point." in text(app)
-    app.number_input(key="latitude").set_value(9.1)
-    app.number_input(key="longitude").set_value(39.4).run()
+    app.text_input(key="latitude").set_value("9,1")
+    app.text_input(key="longitude").set_value("39.4").run()
     assert not app.exception
     assert figures(app)["Inside"] == "2" and figures(app)["Distance not known"] == "2"
-    app.number_input(key="latitude").set_value(-60.0).run()
+    app.text_input(key="latitude").set_value("-60").run()
     assert "The feeds place nobody there." in text(app)
     assert app.button(key="open-call").disabled
 
@@ -147,8 +147,8 @@ def test_a_point_lists_who_is_known_only_by_the_country_that_it_lies_in(
     page: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     app = ask("A point")
-    app.number_input(key="latitude").set_value(13.5)
-    app.number_input(key="longitude").set_value(39.5).run()
+    app.text_input(key="latitude").set_value("13.5")
+    app.text_input(key="longitude").set_value("39.5").run()
     assert not app.exception
     assert figures(app)["Inside"] == "2" and figures(app)["Distance not known"] == "2"
     assert "The circle covers a part of Ethiopia: whoever is known only by such a country" in text(app)
@@ -161,6 +161,29 @@ def test_a_point_lists_who_is_known_only_by_the_country_that_it_lies_in(
     app.run()
     assert not app.exception
     assert "The feeds place nobody there." in text(app) and "there is no gazetteer" in text(app)
+
+
+@pytest.mark.parametrize(
+    ("kind", "key", "value", "said"),
+    [
+        ("text_input", "latitude", "902", "&#x27;902&#x27; is no latitude: it lies between -90 and 90 degrees."),
+        ("text_input", "longitude", "38.75 E", "&#x27;38.75 E&#x27; is no longitude"),
+        ("number_input", "point-radius", 90_000, "Radius in km: 90,000 is not between 5 and 2,000."),
+        ("number_input", "before", -1, "Just left: hours before: -1 is not between 0 and 336."),
+        ("date_input", "incident-day", "2027-03-01", "2027-03-01 is outside the days that can be asked about."),
+    ],
+)
+def test_there_is_no_answer_while_a_field_is_refused(page: Path, kind: str, key: str, value: object, said: str) -> None:
+    app = ask("A point")
+    app.radio(key="incident-how").set_value("Another time")
+    app.text_input(key="latitude").set_value("9.1")
+    app.text_input(key="longitude").set_value("39.4").run()
+    assert figures(app)["Inside"] == "2"
+    getattr(app, kind)(key=key).set_value(value).run()
+    assert not app.exception
+    body = text(app)
+    assert said in body and 'class="m-card-figure"' not in body and "The feeds place nobody" not in body
+    assert not [one for one in app.button if one.key == "open-call"] and not app.subheader
 
 
 def test_an_alert_of_an_unknown_place_says_that_nobody_was_looked_for(page: Path) -> None:

@@ -60,6 +60,34 @@ def test_a_filter_narrows_the_lists_but_not_the_headline(at_home: Path) -> None:
     assert "not up to date: bookings, people" in text(app)
 
 
+def test_who_is_hidden_by_the_level_filter_in_a_country_is_said_and_shown(at_home: Path) -> None:
+    app = run()
+    assert "of the whole world" not in text(app)
+    app.multiselect[1].set_value(["KE"]).run()
+    body = text(app)
+    assert app.subheader[0].value == "There now, in Extreme and High places: 0"
+    assert "5 people in Kenya at lower levels, hidden by the level filter." in body
+    assert "They are there; only the filter leaves them out." in body
+    assert "These figures are of the whole world, not of Kenya alone." in body
+    app.button(key="now-levels").click().run()
+    assert not app.exception
+    assert app.subheader[0].value == "There now, at any level: 5"
+    assert app.multiselect[0].value == [] and app.multiselect[1].value == ["KE"]
+    assert not [one for one in app.button if one.key == "now-levels"]
+    assert "hidden by the level filter" not in text(app)
+
+
+def test_an_empty_list_of_a_country_says_nobody_there_only_where_nobody_is(at_home: Path) -> None:
+    app = run()
+    app.multiselect[1].set_value(["BR"]).run()
+    body = text(app)
+    assert "4 people in Brazil at lower levels" in body and "1 person in Brazil at lower levels" in body
+    assert body.count("No feed places anybody in Brazil on this list as of") == 3, "unknown, possible and on the way"
+    app.multiselect[0].set_value([3]).run()
+    app.multiselect[3].set_value(["student"]).run()
+    assert "in Brazil left out by the other filters." in text(app)
+
+
 def test_an_empty_publication_says_what_is_known(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     fixture.write_generation(tmp_path, empty=True, invented=False)
     use(tmp_path, monkeypatch)

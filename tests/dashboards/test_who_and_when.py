@@ -61,6 +61,12 @@ def test_the_instant_can_be_moved(at_home: Path) -> None:
     app.date_input[0].set_value("2026-09-20").run()
     assert app.title[0].value == "Who was at risk on Sun 20 Sep 09:00 BST"
     assert "Names reach 30 days back" in text(app) and "No traveller is away." in text(app)
+    app.date_input[0].set_value("2027-03-01").run()
+    assert not app.exception
+    body = text(app)
+    assert "2027-03-01 is outside the days that can be asked about." in body
+    assert "Choose a day from 2025-11-11 to 2026-11-26" in body
+    assert not app.subheader and 'class="m-card-figure"' not in body and app.title[0].value == "Who is at risk"
 
 
 def test_evidence_is_in_words(at_home: Path) -> None:
