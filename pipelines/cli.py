@@ -18,7 +18,7 @@ import typer
 
 from pipelines import cli_findings, cli_privacy
 from pipelines.cli_options import FormatOption, HomeOption, RoleOption, VerboseOption, home_of
-from pipelines.errors import MusterError, UsageError
+from pipelines.errors import CHECKSUM, DAMAGED, MusterError, UsageError
 
 app = typer.Typer(
     name="muster",
@@ -313,7 +313,7 @@ def generate(
 def check_config(
     home: HomeOption = None, output_format: FormatOption = "table", verbose: VerboseOption = False
 ) -> None:
-    """Validate settings, contracts and permissions."""
+    """Validate settings, contracts, places and permissions."""
     from pipelines.commands import configuration
 
     configuration.check(home_of(home), output_format)
@@ -404,6 +404,8 @@ def _describe(error: Exception) -> str:
             "The disk failed to read or write; check that it is sound and has room, then try again. "
             "What was published stays in force."
         )
+    if any(CHECKSUM in text for text in _texts(error)):
+        return DAMAGED
     if type(error).__module__.startswith("_duckdb") and type(error).__name__ in ("BinderException", "CatalogException"):
         from pipelines.published import OTHER_VERSION  # late, as all of it: the command line starts in a moment
 

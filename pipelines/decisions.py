@@ -170,11 +170,28 @@ def _read(path: Path, columns: dict[str, str]) -> list[dict[str, Any]]:
             continue
         try:
             entry = json.loads(line)
+            for name, kind in columns.items():
+                _require(kind, entry.get(name))
             decided_at = datetime.datetime.fromisoformat(entry["decided_at"]).astimezone(datetime.UTC)
             found.append({name: entry.get(name) for name in columns} | {"decided_at": decided_at.replace(tzinfo=None)})
         except (ValueError, KeyError, TypeError, AttributeError):
             raise MusterError(f"Line {number} of {path} is no decision; mend or remove the line.") from None
     return found
+
+
+def _require(kind: str, value: Any) -> None:
+    """Raise ValueError or TypeError for what the column of a decision cannot hold."""
+    if value is None:
+        return
+    if kind == "varchar[]":
+        for one in value:
+            _require("varchar", one)
+    elif kind == "date":
+        datetime.date.fromisoformat(value)
+    elif not isinstance(value, str):
+        raise TypeError
+    else:
+        value.encode()  # half of a letter, which no text is
 
 
 def load(con: duckdb.DuckDBPyConnection, home: Home, known_at: datetime.datetime) -> None:

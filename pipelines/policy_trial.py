@@ -14,7 +14,7 @@ import duckdb
 from pipelines import models, reference
 from pipelines.errors import MusterError
 from pipelines.policy import Policy, load_rules
-from pipelines.published import current
+from pipelines.published import attach, role_file
 from pipelines.settings import Home
 
 EVALUATION = ("core.policy_case", "mart.policy_check")
@@ -40,11 +40,11 @@ def open_facts(home: Home, trip_id: str | None = None) -> duckdb.DuckDBPyConnect
 
     Raises MusterError where nothing is published, or what is published knows no policy yet.
     """
-    path = current(home) / "analyst.duckdb"
+    path = role_file(home, "analyst")
     con = duckdb.connect(config={"threads": 2})
     con.execute("set TimeZone = 'UTC'")
+    attach(con, path)
     try:
-        con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as published (read_only)")
         con.execute("create schema reference; create schema core; create schema mart")
         _copy_facts(con, trip_id)
     except (duckdb.CatalogException, duckdb.BinderException):

@@ -7,7 +7,7 @@ import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, get_args
 
-from pipelines.errors import MusterError, UsageError
+from pipelines.errors import MusterError, UsageError, unopened
 from pipelines.settings import Home
 
 if TYPE_CHECKING:
@@ -75,15 +75,23 @@ def open_role(home: Home, role: str) -> duckdb.DuckDBPyConnection:
 
     path = role_file(home, role)
     con = duckdb.connect()
+    attach(con, path)
+    con.execute("use published; set TimeZone = 'UTC'")
+    return con
+
+
+def attach(con: duckdb.DuckDBPyConnection, path: Path) -> None:
+    """Show a published file to a connection as the read-only database ``published``.
+
+    Raises MusterError, and closes the connection, where the file is damaged or another program holds it.
+    """
+    import duckdb
+
     try:
-        con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as published (read_only); use published")
+        con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as published (read_only)")
     except duckdb.Error as error:
         con.close()
-        raise MusterError(
-            f"{path} cannot be opened ({_first_line(error)}); close other programs that write to it, or publish again."
-        ) from error
-    con.execute("set TimeZone = 'UTC'")
-    return con
+        raise MusterError(unopened(path, error)) from error
 
 
 def opened_generation(con: duckdb.DuckDBPyConnection) -> str:
@@ -100,8 +108,3 @@ def publication_row(con: duckdb.DuckDBPyConnection) -> PublicationRow:
     if row is None:
         raise MusterError("The published file has no publication row; run 'muster run' to publish again.")
     return PublicationRow(*row)
-
-
-def _first_line(error: Exception) -> str:
-    lines = str(error).splitlines()
-    return lines[0] if lines else type(error).__name__

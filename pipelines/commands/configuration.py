@@ -20,6 +20,8 @@ def check(home: Home, output_format: str) -> None:
         ("settings", *_outcome(lambda: _settings(home))),
         ("contracts", *_outcome(lambda: _contracts(home))),
         ("policy", *_outcome(lambda: _policy(home))),
+        ("places", *_outcome(lambda: _places(home))),
+        ("decisions", *_outcome(lambda: _decisions(home))),
         ("permissions", *_outcome(lambda: _permissions(home))),
         ("secret", *_outcome(lambda: _secret(home))),
         ("mail", *_outcome(lambda: _mail(home))),
@@ -57,6 +59,26 @@ def _policy(home: Home) -> str:
 
     policy = load_policy(policy_path(home, load_settings(home)))
     return f"{policy.title or policy.policy}: {len(policy.rules)} rules"
+
+
+def _places(home: Home) -> str:
+    path = home.root / "places.csv"
+    if not path.exists():
+        return "no places.csv: the shipped names hold"
+    import duckdb
+
+    from pipelines.places import load_reference
+
+    with duckdb.connect() as con:
+        load_reference(con, home)
+    return str(path)
+
+
+def _decisions(home: Home) -> str:
+    from pipelines import decisions
+
+    count = len(decisions.read(home)) + len(decisions.read_policy(home))
+    return f"{count:,} kept" if count else "none yet"
 
 
 def _permissions(home: Home) -> str:

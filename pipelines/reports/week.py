@@ -16,7 +16,7 @@ import duckdb
 from pipelines import bridge
 from pipelines.bridge import Week
 from pipelines.errors import MusterError, UsageError
-from pipelines.published import PublicationRow, publication_row, role_file
+from pipelines.published import PublicationRow, attach, publication_row, role_file
 from pipelines.reports import content, first_issue
 from pipelines.reports.model import Copy, Report
 from pipelines.settings import Home, configuration_sha256, load_settings
@@ -94,7 +94,7 @@ def open_published(home: Home) -> duckdb.DuckDBPyConnection:
     con = duckdb.connect()
     con.execute("set TimeZone = 'UTC'")
     con.execute("set python_enable_replacements = false")
-    con.execute(f"attach '{str(path).replace(chr(39), chr(39) * 2)}' as published (read_only)")
+    attach(con, path)
     con.execute("create schema mart")
     tables = con.execute(
         "select table_name from duckdb_tables() where database_name = 'published' and schema_name = 'mart'"

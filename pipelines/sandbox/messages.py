@@ -9,6 +9,8 @@ from __future__ import annotations
 
 import re
 
+from pipelines.errors import CHECKSUM, DAMAGED
+
 _KIND = re.compile(r"^[A-Z][\w-]*(?: [A-Z][\w-]*)* Error: ")
 _PATH = re.compile(r"(?:[A-Za-z]:)?(?:[\\/][^\s\"'\\/:;,]+){2,}[\\/]?")
 _WORD = re.compile(r"\b(?:U?INT|FLOAT|UTF)\d+\b|[^\W\d_]+|\d+(?:\.\d+)?|_+|\s+|.", re.DOTALL)
@@ -41,6 +43,8 @@ def explain(kind: str, message: str, sql: str, seconds: float) -> str:
         return "The query needs more memory than a query may use; ask for less at once."
     if kind == "InterruptException":
         return f"The query took longer than {seconds:g} s and was stopped."
+    if CHECKSUM in message:
+        return DAMAGED
     if kind in ("InternalException", "FatalException"):
         return "The query cannot be answered: the database has a defect here; write it in another way."
     lines = [line.strip() for line in message.splitlines() if line.strip()]

@@ -103,7 +103,7 @@ def _build_wall(request: dict[str, Any]) -> list[str]:
     import _duckdb  # noqa: F401
     import pytz  # type: ignore[import-untyped]  # noqa: F401
 
-    from pipelines import tables  # noqa: F401
+    from pipelines import errors, tables  # noqa: F401
     from pipelines.sandbox import gate, messages, wall  # noqa: F401
 
     if request["format"] == "parquet":
@@ -131,10 +131,15 @@ def _build_wall(request: dict[str, Any]) -> list[str]:
 def _open(request: dict[str, Any]) -> Any:
     import _duckdb as duckdb
 
+    from pipelines.errors import MusterError, unopened
+
     # Threads start when the database opens; everything that guards is set in order afterwards.
     if request["format"] == "parquet":
         import duckdb  # type: ignore[no-redef]  # with what makes Arrow of an answer; it takes longer to import
-    con = duckdb.connect(request["file"], read_only=True, config={"threads": "2"})
+    try:
+        con = duckdb.connect(request["file"], read_only=True, config={"threads": "2"})
+    except duckdb.Error as error:
+        raise MusterError(unopened(Path(request["file"]), error)) from error
     if "settings" in request["layers"]:
         for statement in _SETTINGS:
             con.execute(statement.format(memory_mb=int(request["memory_mb"])))
@@ -146,6 +151,7 @@ def _open(request: dict[str, Any]) -> Any:
 def _answer(request: dict[str, Any], answer: Answer, absent: list[str]) -> None:
     import _duckdb as duckdb
 
+    from pipelines.errors import MusterError
     from pipelines.sandbox import messages, wall
     from pipelines.sandbox.rewrite import RefusedError
 
@@ -166,6 +172,8 @@ def _answer(request: dict[str, Any], answer: Answer, absent: list[str]) -> None:
         send(con, sql, parameters, request, answer, absent)
     except RefusedError as error:
         answer.line({"error": str(error), "is_refused": True})
+    except MusterError as error:
+        answer.line({"error": str(error)})
     except duckdb.Error as error:
         answer.line({"error": messages.explain(type(error).__name__, str(error), request["sql"], seconds)})
     except (ValueError, TypeError, OverflowError, RuntimeError):

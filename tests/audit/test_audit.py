@@ -230,9 +230,11 @@ def test_a_spoilt_line_of_decisions_is_named(tmp_path: Path) -> None:
     path = decisions.decisions_path(home)
     path.parent.mkdir(exist_ok=True)
     good = '{"decided_at": "2026-01-01T00:00:00+00:00", "audit_id": "a_1", "decision": "note"}'
-    path.write_text(f'{good}\n{{"nonsense": 1}}\n')
-    with pytest.raises(MusterError, match=r"Line 2 of .* is no decision"):
-        decisions.read(home)
+    fields = ('"starts_date": "soon"', '"note": 1', '"observed_refs": [1]', '"note": "half a letter \\udce2"')
+    for bad in ('{"nonsense": 1}', "[]", *(good.replace("}", f", {field}}}") for field in fields)):
+        path.write_text(f"{good}\n{bad}\n")
+        with pytest.raises(MusterError, match=r"Line 2 of .* is no decision"):
+            decisions.read(home)
 
 
 def test_a_decision_after_a_crash_begins_a_line_of_its_own(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import signal
@@ -202,3 +203,58 @@ def test_a_blocking_check_leaves_the_last_publication_in_force(
     told = capsys.readouterr().err
     assert code == 1
     assert "nobody_travels" in told.splitlines()[-1] and "stays in force" in told.splitlines()[-1]
+
+
+READERS = (
+    ["who"],
+    ["audit"],
+    ["feeds"],
+    ["report", "week"],
+    ["report", "check"],
+    ["policy", "explain", "TR-1"],
+    ["policy", "what-if", "--file", "umb"],
+    ["sql", "select 1"],
+)
+
+
+@pytest.mark.parametrize("arguments", READERS, ids=" ".join)
+@pytest.mark.parametrize(
+    ("damaged", "words"),
+    [(slice(0, 20_000), "cannot be opened ("), (slice(20_000, None), "A published file is damaged (")],
+    ids=["at its head", "behind it"],
+)
+def test_a_damaged_published_file_is_told_in_the_same_words_by_all_that_read_it(
+    arguments: list[str], damaged: slice, words: str, copied: Office
+) -> None:
+    for path in (copied.home.published / "current").resolve().glob("*.duckdb"):
+        data = bytearray(path.read_bytes())
+        data[damaged] = bytes(byte ^ 0x55 for byte in data[damaged])
+        path.chmod(0o600)
+        path.write_bytes(data)
+    done = copied.muster(*arguments)
+    fails(done, "publish again")
+    assert words in done.stderr or "cannot be opened (Corrupt" in done.stderr, done.stderr
+    assert "/published/" in done.stderr or "checksum" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "words"),
+    [
+        ("places.csv", "alias,place_id\nfoo,notaplace\n", ["places.csv", "there is no place 'notaplace'"]),
+        ("decisions/audit.jsonl", '{"audit_id": "a_1"\n{}\n', ["Line 1 of", "audit.jsonl", "is no decision"]),
+        (
+            "decisions/policy.jsonl",
+            '{"decided_at": "2026-01-01T00:00:00+00:00", "departs_date": "soon"}\n',
+            ["Line 1 of", "policy.jsonl", "is no decision"],
+        ),
+    ],
+)
+def test_what_a_run_refuses_is_found_by_check_config(name: str, text: str, words: list[str], copied: Office) -> None:
+    path = copied.home.root / name
+    path.write_text(text)
+    path.chmod(0o600)
+    checked = copied.muster("check-config", "--format", "json")
+    assert checked.returncode == 1, checked.stdout
+    (told,) = (row["detail"] for row in json.loads(checked.stdout) if row["result"] == "failed")
+    assert [word for word in words if word not in told] == [], told
+    fails(copied.muster("run"), *words)
