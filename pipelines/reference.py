@@ -6,6 +6,7 @@ from elsewhere (F5).
 
 from __future__ import annotations
 
+import functools
 import os
 import zoneinfo
 from collections.abc import Callable
@@ -24,6 +25,8 @@ from pipelines.settings import PROJECT, REFERENCE, Home, Settings, configuration
 
 FIRST_YEAR, LAST_YEAR = 1990, 2061
 _STEP = timedelta(days=7)
+
+NightAtChange = tuple[str, datetime, datetime, int]
 
 
 def load(
@@ -124,7 +127,7 @@ def _load_lists(con: duckdb.DuckDBPyConnection) -> None:
 def ensure_zone_transitions() -> Path:
     """The cached Parquet file of every IANA zone's offsets, built once per version of tzdata (about 5 s)."""
     folder = Path(os.environ.get("MUSTER_GAZETTEER") or PROJECT / "data" / "gazetteer")
-    path = folder / f"zone_transition-{version('tzdata')}-v1.parquet"
+    path = folder / f"zone_transition-{version('tzdata')}-v2.parquet"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         partial = path.with_suffix(f".{os.getpid()}.tmp")
@@ -140,6 +143,9 @@ def _zone_transitions() -> pa.Table:
     offset claims under S1: both an ambiguous and a nonexistent local time belong to the offset in force before
     the change, which gives the earlier instant of the first and moves the second forward by the gap. From
     ``flagged_from`` on a local time is ambiguous or nonexistent.
+
+    A night is the instant 03:00 local (E2). Where the clock passes over 03:00 at the change, forward or back, counting
+    days by the local time alone is one off until ``nights_differ_until``: ``nights_differ_by`` is then to be added.
     """
     columns: dict[str, list] = {name: [] for name in _TRANSITION_SCHEMA.names}
     for name in sorted(zoneinfo.available_timezones()):
@@ -150,8 +156,9 @@ def _zone_transitions() -> pa.Table:
             local_starts = starts + max(offset, before)
             local_ends = ends + max(offset, after)
             flagged_from = local_ends - abs(after - offset)
+            seconds, night = int(offset.total_seconds()), _night_at_change(starts, before, offset)
             for year in range(local_starts.year, (local_ends - timedelta(microseconds=1)).year + 1):
-                row = (name, year, starts, ends, local_starts, local_ends, flagged_from, int(offset.total_seconds()))
+                row = (name, year, starts, ends, local_starts, local_ends, flagged_from, seconds, *night)
                 for column, value in zip(_TRANSITION_SCHEMA.names, row, strict=True):
                     columns[column].append(value)
     return pa.table(columns, schema=_TRANSITION_SCHEMA)
@@ -167,8 +174,40 @@ _TRANSITION_SCHEMA = pa.schema(
         ("local_ends", pa.timestamp("us")),
         ("flagged_from", pa.timestamp("us")),
         ("utc_offset_seconds", pa.int32()),
+        ("nights_differ_until", pa.timestamp("us")),
+        ("nights_differ_by", pa.int32()),
     ]
 )
+
+
+def _night_at_change(change: datetime, before: timedelta, offset: timedelta) -> tuple[datetime | None, int | None]:
+    """Until when, and by how much, local time alone miscounts nights after a change of offset; none where it does not.
+
+    A 03:00 that comes twice is the earlier one, so it is over at the change and yet to come by the clock. One that is
+    skipped moves forward by the gap, so it is over by the clock at the change and yet to come (S1).
+    """
+    first, last = change + min(before, offset), change + max(before, offset)
+    night = first.replace(hour=3, minute=0, second=0, microsecond=0)
+    night += timedelta(days=night < first)
+    if night >= last:
+        return None, None
+    return (night - offset, 1) if offset < before else (night - before, -1)
+
+
+def nights_at_changes(first: datetime, last: datetime) -> list[NightAtChange]:
+    """Every (timezone, change, ``nights_differ_until``, ``nights_differ_by``) that touches a span of naive UTC."""
+    return [row for row in _nights_at_changes() if row[1] <= last and row[2] >= first]
+
+
+@functools.cache
+def _nights_at_changes() -> tuple[NightAtChange, ...]:
+    columns = ["timezone", "starts_at", "nights_differ_until", "nights_differ_by"]
+    try:
+        table = pq.read_table(ensure_zone_transitions(), columns=columns)
+    except OSError:  # a dashboard may have no right to write where a run does
+        table = _zone_transitions().select(columns)
+    rows = table.filter(table["nights_differ_by"].is_valid()).to_pylist()
+    return tuple(sorted({tuple(row[name] for name in columns) for row in rows}))
 
 
 def _offsets(zone: zoneinfo.ZoneInfo) -> list[tuple[datetime, datetime, timedelta]]:

@@ -121,7 +121,9 @@ _STAYS = """
             max(worst_case_level) as worst_case_level,
             bool_or(risk_level is null) as has_unknown_level,
             arg_max(rating_status, coalesce(risk_level, 0)) as rating_status,
-            arg_max(evacuation_status, starts_at) as evacuation_status,
+            arg_max(evacuation_status, list_position(
+                ['none', 'standby', 'evacuate_nonessential', 'evacuate_full'], evacuation_status
+            )) as evacuation_status,
         from piece
         group by stay_id
     )

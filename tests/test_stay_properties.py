@@ -80,7 +80,8 @@ def _fill_reference(con: duckdb.DuckDBPyConnection, as_of: datetime) -> None:
     con.execute(
         """create table reference.zone_transition as select 'UTC' as timezone, y as local_year,
         timestamp '1990-01-01' as starts_at, timestamp '2062-01-01' as ends_at, timestamp '1990-01-01' as local_starts,
-        timestamp '2062-01-01' as local_ends, timestamp '2062-01-01' as flagged_from, 0 as utc_offset_seconds
+        timestamp '2062-01-01' as local_ends, timestamp '2062-01-01' as flagged_from, 0 as utc_offset_seconds,
+        null::timestamp as nights_differ_until, null::integer as nights_differ_by
         from unnest(range(2020, 2062)) t(y)"""
     )
     con.execute(

@@ -12,12 +12,14 @@ import threading
 import zipfile
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 from dashboards import data, words
 from dashboards.data import Publication, Row, keep_answer, query, query_answer, queue
 from pipelines.bridge import Week
 from pipelines.errors import MusterError
 from pipelines.instants import parse_instant
+from pipelines.reference import nights_at_changes
 from pipelines.settings import SQL
 
 Key = tuple[object, ...]
@@ -51,9 +53,16 @@ def keep(shown: Publication) -> None:
         keep_answer(shown, _CELLS, _span(shown, week))
 
 
-def _span(shown: Publication, week: date) -> dict[str, datetime]:
+def _span(shown: Publication, week: date) -> dict[str, Any]:
+    """A week's bounds, and the changes of clocks in it that pass over a night."""
     first, last = bounds(shown, week)
-    return {"first": first, "last": last}
+    columns = zip(*nights_at_changes(first, last), strict=True)
+    changes = [list(column) for column in columns] or [[]] * 4
+    return {
+        "first": first,
+        "last": last,
+        **dict(zip(("zones", "changes", "untils", "differences"), changes, strict=True)),
+    }
 
 
 def by_level(shown: Publication, week: date) -> list[Row]:
@@ -81,20 +90,40 @@ def moving(shown: Publication, week: date) -> float:
 
 # One week's pieces of exposure, clipped to it; asked once a week and kept, for the page looks at it in many ways.
 # The time is said of both tables: what lies outside it is then not read of either.
+# Nights are numbered as in core.exposure_cell, with what is to be added where a change of clocks passes over 03:00.
 _CELLS = """
+    with change as (
+        select
+            unnest($zones::varchar[]) as timezone,
+            unnest($changes::timestamp[]) as changes_at,
+            unnest($untils::timestamp[]) as until_at,
+            unnest($differences::integer[]) as nights
+    ),
+
+    cell as (
+        select
+            e.traveller_id, e.trip_id, e.place_id, e.place_name, e.risk_level, e.weight,
+            coalesce(e.country_code, '') as country,
+            greatest(e.starts_at, $first) as cell_starts_at,
+            least(e.ends_at, $last) as cell_ends_at,
+            s.timezone,
+        from mart.exposure as e
+        inner join mart.stay as s on e.stay_id = s.stay_id
+        where e.starts_at < $last and e.ends_at > $first and e.presence not in ('transit', 'en_route')
+            and s.starts_at < $last and (s.ends_at > $first or s.ends_at is null)
+    )
+
     select
-        e.traveller_id, e.trip_id, e.place_id, e.place_name, e.risk_level, e.weight,
-        coalesce(e.country_code, '') as country,
-        greatest(e.starts_at, $first) as cell_starts_at,
-        least(e.ends_at, $last) as cell_ends_at,
-        (epoch_us((cell_starts_at at time zone 'UTC') at time zone s.timezone) - 10800000001) // 86400000000 + 1
-            as first_night,
-        (epoch_us((cell_ends_at at time zone 'UTC') at time zone s.timezone) - 10800000001) // 86400000000
-            as last_night
-    from mart.exposure as e
-    inner join mart.stay as s on e.stay_id = s.stay_id
-    where e.starts_at < $last and e.ends_at > $first and e.presence not in ('transit', 'en_route')
-        and s.starts_at < $last and (s.ends_at > $first or s.ends_at is null)
+        c.* exclude (timezone),
+        (epoch_us((cell_starts_at at time zone 'UTC') at time zone c.timezone) - 10800000001) // 86400000000
+            + coalesce(a.nights, 0) + 1 as first_night,
+        (epoch_us((cell_ends_at at time zone 'UTC') at time zone c.timezone) - 10800000001) // 86400000000
+            + coalesce(b.nights, 0) as last_night
+    from cell as c
+    left join change as a
+        on c.timezone = a.timezone and cell_starts_at >= a.changes_at and cell_starts_at <= a.until_at
+    left join change as b
+        on c.timezone = b.timezone and cell_ends_at >= b.changes_at and cell_ends_at <= b.until_at
 """
 
 _AMOUNTS = """

@@ -1,9 +1,9 @@
 -- Grain: week x place x risk_level x presence group x traveller x trip.
 -- Rules: E2 (only time is additive), E3 (office weeks; as_of parts actual from planned), E4.
 -- Time is counted in microseconds times 2520 / candidate_count, which is whole for up to 10 candidates and beyond them
--- rounded to the 2520th of a microsecond. A night is the instant 03:00 local: their number between two instants follows
--- from the local times of both. Groups are numbers, for texts are long to compare: 1 present, 2 possible, 3 overdue,
--- 4 moving.
+-- rounded to the 2520th of a microsecond. A night is the instant 03:00 local (S1): their number between two instants
+-- follows from the local times of both, and after a change of clocks that passes over 03:00 from what zone_transition
+-- adds to it. Groups are numbers, for texts are long to compare: 1 present, 2 possible, 3 overdue, 4 moving.
 with intervals as (
     select * from core.exposure_interval
 ),
@@ -38,7 +38,9 @@ zones as (
         local_year,
         starts_at,
         ends_at,
-        utc_offset_seconds
+        utc_offset_seconds,
+        nights_differ_until,
+        nights_differ_by
     from reference.zone_transition
 ),
 
@@ -96,8 +98,10 @@ measured as (
             as actual_parts,
         (epoch_us(c.ends_at) + cast(coalesce(ze.utc_offset_seconds, 0) as bigint) * 1000000 - 10800000001)
         // 86400000000
+        + case when c.ends_at <= ze.nights_differ_until then ze.nights_differ_by else 0 end
         - (epoch_us(c.starts_at) + cast(coalesce(zs.utc_offset_seconds, 0) as bigint) * 1000000 - 10800000001)
-        // 86400000000 as nights,
+        // 86400000000
+        - case when c.starts_at <= zs.nights_differ_until then zs.nights_differ_by else 0 end as nights,
         case when r.since_at = c.starts_at and c.interval_starts_at = c.starts_at then 1 else 0 end as arrival
     from cells as c
     cross join parameter as a

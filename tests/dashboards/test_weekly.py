@@ -64,6 +64,24 @@ def test_a_night_is_three_in_the_morning_at_the_place(
     assert weekly.figures(data.publication(), WEEK)[()]["traveller_nights"] == nights
 
 
+def test_a_night_at_a_change_of_clocks_is_counted_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    folder = fixture.write_generation(tmp_path)
+    with duckdb.connect(str(folder / "analyst.duckdb")) as con:
+        con.execute("delete from mart.exposure where stay_id <> 's0'; delete from mart.stay where stay_id <> 's0'")
+        con.execute("update mart.stay set timezone = 'Europe/Kyiv', starts_at = '2026-10-23', ends_at = '2026-10-27'")
+        con.execute("create temp table one as from mart.exposure; delete from mart.exposure")
+        for level, start, end in (
+            (2, "2026-10-23 21:00", "2026-10-25 00:30"),
+            (3, "2026-10-25 00:30", "2026-10-25 01:00"),
+            (4, "2026-10-25 01:00", "2026-10-26 22:00"),
+        ):
+            con.execute("update one set risk_level = ?, starts_at = ?, ends_at = ?", [level, start, end])
+            con.execute("insert into mart.exposure from one")
+    use(tmp_path, monkeypatch, "analyst")
+    found = weekly.figures(data.publication(), date(2026, 10, 19), ("risk_level",))
+    assert {key[0]: row["traveller_nights"] for key, row in found.items()} == {2: 2, 3: 0, 4: 0}
+
+
 @pytest.mark.parametrize("role", ["analyst", "duty", "steward"])
 def test_the_page_shows_this_week_against_last_and_drills(
     role: str, home: Path, monkeypatch: pytest.MonkeyPatch

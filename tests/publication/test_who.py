@@ -124,6 +124,28 @@ def test_a_period_takes_the_highest_level_in_it(published: Home) -> None:
     assert levels == {"t_cat": 5, "t_ann": 4, "t_bob": None}
 
 
+@pytest.mark.parametrize(
+    ("statuses", "gravest"),
+    [
+        (("evacuate_full", "none"), "evacuate_full"),
+        (("standby", "evacuate_nonessential"), "evacuate_nonessential"),
+        ((None, "standby"), "standby"),
+        (("evacuate_nonessential", None), "evacuate_nonessential"),
+        (("none", "none"), None),
+        ((None, None), None),
+    ],
+)
+def test_a_period_takes_the_gravest_evacuation_status_in_it(
+    statuses: tuple[str | None, str | None], gravest: str | None, published: Home
+) -> None:
+    with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
+        for day, status in zip(("2026-11-20", "2026-11-23"), statuses, strict=True):
+            sql = "update mart.exposure set evacuation_status = ? where stay_id = 's1' and starts_at = ?::timestamp"
+            con.execute(sql, [status, day])
+    answer = who(published, "analyst", Question(from_at=instant("2026-11-22"), to_at=instant("2026-11-24")))
+    assert dict(zip(ids(answer), column(answer, "evacuation_status"), strict=True))["t_ann"] == gravest
+
+
 def test_a_look_at_names_is_logged_before_it_is_shown(published: Home) -> None:
     who(published, "analyst", Question())
     assert not log_path(published).exists()
