@@ -126,10 +126,9 @@ def _fill_segments(con: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], t
     for row in rows:
         is_movement = row["segment_kind"] == "movement"
         ends_at = row["starts_at"] + timedelta(hours=row["hours"] if not is_movement else 1 + row["hours"] % 20)
-        key = (
-            row.get("key")
-            or sum(ord(letter) * 131**i for i, letter in enumerate(str(sorted(row.items(), key=str)))) % 2**30
-        )
+        told = {name: value for name, value in row.items() if name != "key"}
+        number = sum(ord(letter) * 131**i for i, letter in enumerate(str(sorted(told.items(), key=str)))) % 2**30
+        key = row.get("key") or number
         table.append(
             {
                 "segment_key": (2**30 + key) * 64,  # the record `key` of the first file
@@ -143,9 +142,11 @@ def _fill_segments(con: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], t
                 "from_place_status": "resolved",
                 "to_place_status": "resolved",
                 "to_candidate_count": 1,
+                "segment_number": number,  # a movement told twice keeps its place in the trip
                 "starts_date": row["starts_at"].date(),
-                "starts_has_time": row["has_time"] or is_movement,
-                "ends_has_time": row["has_time"] or is_movement,
+                "ends_date": ends_at.date(),
+                "starts_has_time": row["has_time"],
+                "ends_has_time": row["has_time"] and not (is_movement and row["is_open"]),
                 "starts_at": row["starts_at"],
                 "ends_at": None if row["is_open"] and not is_movement else ends_at,
                 "first_day_at": datetime.combine(row["starts_at"].date(), datetime.min.time()),
@@ -170,7 +171,9 @@ def _fill_segments(con: duckdb.DuckDBPyConnection, rows: list[dict[str, Any]], t
                 "from_place_status": pa.string(),
                 "to_place_status": pa.string(),
                 "to_candidate_count": pa.int64(),
+                "segment_number": pa.int32(),
                 "starts_date": pa.date32(),
+                "ends_date": pa.date32(),
                 "starts_has_time": pa.bool_(),
                 "ends_has_time": pa.bool_(),
                 "starts_at": pa.timestamp("us"),
