@@ -170,12 +170,12 @@ def identities(rows: list[dict[str, Any]]) -> dict[str, tuple[str, ...]]:
     con = empty()
     con.execute(
         """create table stage.person (person_id varchar, roster_name varchar, email varchar, mobile_phone varchar,
-        other_emails varchar[], is_on_roster boolean);
+        other_emails varchar[], other_phones varchar[], is_on_roster boolean);
         create table stage.segment (segment_key bigint, source varchar, trip_ref varchar, identity_text varchar,
         person_id varchar, email varchar, traveller_name varchar, phone varchar, segment_kind varchar,
         carrier_code varchar, service_number varchar, starts_local timestamp, ends_local timestamp)"""
     )
-    con.executemany("insert into stage.person values (?, ?, ?, ?, null, true)", ROSTER)
+    con.executemany("insert into stage.person values (?, ?, ?, ?, null, null, true)", ROSTER)
     for number, row in enumerate(rows):
         key = "|".join([row["person_id"] or "", row["email"] or "", (row["traveller_name"] or "").lower()])
         if row["person_id"] is None and row["email"] is None:

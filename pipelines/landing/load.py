@@ -274,6 +274,7 @@ def _load_feed(
                 "file_number": pa.array([state.file_number for state in states], pa.int32()),
                 "file_received_at": pa.array([state.received_at for state in states], pa.timestamp("us")),
                 "is_newest": pa.array(_newest(states), pa.bool_()),
+                "file_part": pa.array([state.part for state in states], pa.string()),
             }
         ),
     )
@@ -282,7 +283,8 @@ def _load_feed(
     received = "staged.received_at" if by_column else "file_received_at"
     rows = (
         f"select staged.* exclude (received_at, reason, key_text, position), {received} as received_at, "
-        f"feed_file.file_number, is_newest from ({staged}) as staged join feed_file using (position) {only_known}"
+        f"feed_file.file_number, is_newest, file_part from ({staged}) as staged "
+        f"join feed_file using (position) {only_known}"
     )
     one_version = len(states) == 1 and not by_column
     source = f"({rows})"
@@ -295,8 +297,10 @@ def _load_feed(
         first = name(contract.reused_key.first_date_column)
         source = f"(select feed_row.*, used.{first} from feed_row join {used} as used on feed_row.rowid = row_number)"
     elif not one_version and not every_version:
-        _winners(con, contract, _key_sql(contract))
-        source = _winning_rows(_key_sql(contract), "feed_row")
+        # Who is in two parts of a snapshot has a row in force in each.
+        key = f"concat_ws(chr(31), {_key_sql(contract)}, file_part)" if contract.parts else _key_sql(contract)
+        _winners(con, contract, key)
+        source = _winning_rows(key, "feed_row")
     columns = [column for column, _ in contract.sql_columns()]
     if contract.reused_key:
         columns.append(contract.reused_key.first_date_column)

@@ -24,12 +24,28 @@ people as (
     select
         person_id,
         roster_name,
-        is_on_roster,
-        case
-            when length(regexp_replace(mobile_phone, '[^0-9]', '', 'g')) >= 7
-                then right(regexp_replace(mobile_phone, '[^0-9]', '', 'g'), 9)
-        end as phone_key
+        is_on_roster
     from stage.person
+),
+
+numbers as (
+    select
+        person_id,
+        mobile_phone as phone
+    from stage.person
+    union all
+    select
+        person_id,
+        unnest(other_phones) as phone
+    from stage.person
+),
+
+person_phones as (
+    select
+        person_id,
+        right(regexp_replace(phone, '[^0-9]', '', 'g'), 9) as phone_key
+    from numbers
+    where length(regexp_replace(phone, '[^0-9]', '', 'g')) >= 7
 ),
 
 phones as (
@@ -119,6 +135,15 @@ united as (
     from agreed as g
     inner join claims as c on g.identity_text = c.identity_text
     where c.email_count = 0
+),
+
+reached as (
+    select distinct
+        u.identity_text,
+        u.person_id
+    from united as u
+    inner join person_phones as p on u.person_id = p.person_id
+    inner join phones as f on u.identity_text = f.identity_text and p.phone_key = f.phone_key
 )
 
 select
@@ -128,10 +153,10 @@ select
     g.name_level,
     coalesce(g.is_longer, false) as is_longer,
     n.person_id is not null as has_near_email,
-    f.phone_key is not null as shares_phone,
+    f.person_id is not null as shares_phone,
     p.is_on_roster
 from united as u
 inner join people as p on u.person_id = p.person_id
 left join agreed as g on u.identity_text = g.identity_text and u.person_id = g.person_id
 left join near as n on u.identity_text = n.identity_text and u.person_id = n.person_id
-left join phones as f on u.identity_text = f.identity_text and p.phone_key = f.phone_key
+left join reached as f on u.identity_text = f.identity_text and u.person_id = f.person_id

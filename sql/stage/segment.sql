@@ -1,5 +1,6 @@
 -- Grain: segment of a registration, booking or expense report, as its feed states it, in local time.
 -- Rules: S2 (status: cancelled, confirmed, possible), S3 (carrier and number in one spelling).
+-- A status code may carry the number of passengers: HK2 is HK.
 -- A rented car counts as a presence where it was taken; an expense as a presence on its date, unless its type
 -- (a ticket, a fee) is bought from anywhere. ARNK only says that a stretch was not booked.
 -- Three capitals in a flight are an airport's code: FRA is Frankfurt there, and France only elsewhere. The kind of a
@@ -120,9 +121,10 @@ booked as (
         b.record_number,
         b.repetition
     from bookings as b
-    left join booking_status as s on upper(b.status_code) = s.status_code
+    left join booking_status as s
+        on regexp_extract(upper(b.status_code), '^\s*([A-Z]{2})\s*[0-9]*\s*$', 1) = s.status_code
     left join country as c on b.country_code = c.country_text
-    where coalesce(upper(b.carrier_code), '') <> 'ARNK' and coalesce(upper(b.status_code), '') <> 'ARNK'
+    where coalesce(upper(b.carrier_code), '') <> 'ARNK' and coalesce(trim(upper(b.status_code)), '') <> 'ARNK'
 ),
 
 spent as (

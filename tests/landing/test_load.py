@@ -82,6 +82,21 @@ def test_parts_of_a_snapshot_replace_only_themselves(office: Any) -> None:
     assert office.rows("select part, status from land.file where file_name like '%others%'") == [(None, "failed")]
 
 
+def test_who_is_in_two_parts_of_a_snapshot_keeps_a_row_of_each(office: Any) -> None:
+    office.contract({"feed": "people", "received_at": DATED, "parts": ["students", "staff"]})
+    head = "person_id,email\n"
+    office.put("people/20260101-students.csv", head + "p1,p1@students\np2,p2@students\n")
+    office.put("people/20260102-staff.csv", head + "p1,p1@staff\np2,p2@staff\n")
+    office.put("people/20260108-students.csv", head + "p1,new@students\n")
+    office.run()
+    assert office.rows("select person_id, email, is_current from land.people order by 1, 2") == [
+        ("p1", "new@students", True),
+        ("p1", "p1@staff", True),
+        ("p2", "p2@staff", True),
+        ("p2", "p2@students", False),
+    ]
+
+
 def test_an_upsert_replaces_all_rows_of_a_key_by_its_newest_version(office: Any) -> None:
     office.contract({"feed": "registrations", "received_at": DATED})
     head = "trip_id,segment_type,updated_at,to_place\n"
