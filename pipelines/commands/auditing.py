@@ -37,7 +37,14 @@ def show(home: Home, role: str, status: str | None, output_format: str) -> None:
     names = [name for name in _HEADINGS if name in found.columns and _is_told(name, found)]
     places = [found.columns.index(name) for name in names]
     rows: list[list[Any]] = [[row[place] for place in places] for row in found.rows]
-    print_rows([_HEADINGS[name] for name in names], rows, output_format, title=found.title, notes=found.notes)
+    print_rows(
+        [_HEADINGS[name] for name in names],
+        rows,
+        output_format,
+        title=found.title,
+        notes=found.notes,
+        first=("status", "name", "country", "from", "to", "reason"),
+    )
 
 
 def _is_told(name: str, found: audit.Listing) -> bool:
