@@ -93,7 +93,7 @@ def alerts(shown: Publication) -> list[Row]:
 
 _ROW = """
     s.stay_id, s.traveller_id, s.trip_id, s.place_id, s.place_name, s.country_code, s.place_status, s.precision,
-    s.latitude, s.longitude, s.presence, s.weight, s.starts_at, s.ends_at,
+    s.latitude, s.longitude, s.presence, s.weight, s.since_at, s.until_at,
     t.affiliation, t.school, t.identity_status
 """
 

@@ -193,12 +193,12 @@ def describe(area: Area, shown: Publication, is_alert: bool) -> str:
 def cells(row: Row, shown: Publication, contacts: dict[str, Row] | None) -> list[str]:
     """One person as table cells."""
     distance = "not known" if row["distance_km"] is None else f"{row['distance_km']:,.0f} km"
-    end = "open" if row["ends_at"] is None else words.moment(row["ends_at"], shown.zone, shown.as_of)
+    end = "open" if row["until_at"] is None else words.moment(row["until_at"], shown.zone, shown.as_of)
     found = [
         people.name(row, contacts),
         f"<strong>{distance}</strong>",
         people.place(row),
-        words.safe(words.moment(row["starts_at"], shown.zone, shown.as_of)),
+        words.safe(words.moment(row["since_at"], shown.zone, shown.as_of)),
         words.safe(end),
         people.presence(row),
     ]
@@ -229,7 +229,7 @@ def show_lists(shown: Publication, rows: list[Row], contacts: dict[str, Row] | N
 def offer_contact_list(shown: Publication, area: Area, rows: list[Row], contacts: dict[str, Row]) -> None:
     """The contact list as a file."""
     columns = ["relation", "full_name", "mobile_phone", "email", "distance_km", "place_name", "country_code"]
-    columns += ["presence", "starts_at", "ends_at", "affiliation", "school", "traveller_id"]
+    columns += ["presence", "since_at", "until_at", "affiliation", "school", "traveller_id"]
 
     def make() -> bytes:
         merged = [row | contacts.get(row["traveller_id"], {}) for row in rows]
