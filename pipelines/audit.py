@@ -11,6 +11,7 @@ import string
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from zoneinfo import ZoneInfo
 
 from pipelines import access_log, decisions
 from pipelines.errors import MusterError, UsageError
@@ -51,6 +52,35 @@ _COLUMNS = (
     "registered_at, uncovered_dates, reason, observed_refs, evidence, decision, decided_at, decision_note, decided_by"
 )
 
+_FINDINGS = """
+    with place_now as (
+        select
+            traveller_id,
+            string_agg(
+                concat_ws(', ',
+                    place_name, country_code, 'level ' || coalesce(risk_level::varchar, 'not known'), presence,
+                    coalesce('until ' || strftime(until_at, '%Y-%m-%d %H:%M') || ' UTC', 'no end known')),
+                '; or ' order by risk_level desc nulls first, place_name, stay_id
+            ) as where_now
+        from mart.current_exposure
+        group by traveller_id
+    )
+
+    select
+        {columns},
+        case when starts_date <= $today and ends_date >= $today then coalesce(where_now, 'no stay says where') end
+            as where_now
+    from mart.trip_audit
+    left join place_now using (traveller_id)
+    {join}
+    where list_contains($wanted, audit_status)
+    order by
+        case when starts_date > $today then 2 when ends_date >= $today then 1 else 3 end,
+        case when starts_date > $today then starts_date end,
+        starts_date desc nulls last,
+        audit_id
+"""
+
 
 @dataclasses.dataclass(frozen=True)
 class Listing:
@@ -63,7 +93,9 @@ class Listing:
 
 
 def findings(home: Home, role: str, status: str | None = None) -> Listing:
-    """The findings of the current publication, the newest trips first, with what people decided up to now.
+    """The findings of the current publication, with what people decided up to now: the open ones first, of them who is
+    away now, then who leaves next, then the latest past trips. Who is away now has ``where_now``, for a trip is told by
+    the country of most nights.
 
     Without a status those that somebody should act on; ``all`` lists every row. For a role that sees names the look
     is written to the access log before this returns. Raises MusterError, UsageError.
@@ -76,10 +108,9 @@ def findings(home: Home, role: str, status: str | None = None) -> Listing:
         _require_audit(con, home)
         names = "k.full_name, k.email, " if with_names else ""
         join = "left join mart.traveller_contact as k using (traveller_id)" if with_names else ""
+        today = publication.as_of.replace(tzinfo=datetime.UTC).astimezone(ZoneInfo(publication.office_timezone)).date()
         cursor = con.execute(
-            f"select {names}{_COLUMNS} from mart.trip_audit {join} "
-            "where list_contains($wanted, audit_status) order by starts_date desc, audit_id",
-            {"wanted": list(wanted)},
+            _FINDINGS.format(columns=names + _COLUMNS, join=join), {"wanted": list(wanted), "today": today}
         )
         columns = [item[0] for item in cursor.description or []]
         rows = cursor.fetchall()
@@ -92,8 +123,10 @@ def findings(home: Home, role: str, status: str | None = None) -> Listing:
         access_log.record_look(
             home, "audit", role, current(home).name, {"status": status}, (row[place] for row in rows)
         )
+    rows = _with_newer_decisions(home, columns, rows, with_names)
+    rows.sort(key=lambda row: row[columns.index("decision")] is not None)
     title = f"Audit of trips as of {publication.as_of:%Y-%m-%d %H:%M} UTC (generation {publication.generation})"
-    return Listing(columns, _with_newer_decisions(home, columns, rows, with_names), notes, title)
+    return Listing(columns, rows, notes, title)
 
 
 def _wanted(status: str | None) -> tuple[str, ...]:

@@ -15,9 +15,12 @@ import re
 import sys
 import zoneinfo
 from collections.abc import Iterable, Sequence
-from typing import Any, Literal, TextIO
+from typing import TYPE_CHECKING, Any, Literal, TextIO
 
 from pipelines.errors import UsageError
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 Format = Literal["table", "csv", "json"]
 FORMATS = ("table", "csv", "json")
@@ -32,15 +35,19 @@ def print_rows(
     title: str | None = None,
     notes: Sequence[str] = (),
     stream: TextIO | None = None,
+    first: Sequence[str] = (),
+    spare: Sequence[str] = (),
 ) -> None:
     """Print rows to standard output; ``notes`` follow a table there, and go to standard error otherwise.
 
+    On a terminal nothing but prose is broken over lines: where a table is too wide, columns of ``spare`` are left out,
+    the first of them first, and where that is not enough each row is a block of lines that begins with ``first``.
     Raises UsageError for an unknown format.
     """
     out = stream or sys.stdout
     are_utc = [is_utc_column(name) for name in columns]
     if output_format == "table":
-        _print_table(columns, rows, title, notes, out)
+        _print_table(columns, rows, title, notes, out, first, spare)
         return
     if output_format == "csv":
         writer = csv.writer(out, lineterminator="\n")
@@ -137,31 +144,106 @@ def _cell(value: Any) -> str:
 
 
 def _print_table(
-    columns: Sequence[str], rows: Iterable[Sequence[Any]], title: str | None, notes: Sequence[str], out: TextIO
+    columns: Sequence[str],
+    rows: Iterable[Sequence[Any]],
+    title: str | None,
+    notes: Sequence[str],
+    out: TextIO,
+    first: Sequence[str],
+    spare: Sequence[str],
 ) -> None:
-    from rich import box
     from rich.console import Console as RichConsole
-    from rich.table import Table
     from rich.text import Text
 
-    class Console(RichConsole):
+    class PipeConsole(RichConsole):
         def on_broken_pipe(self) -> None:
             raise BrokenPipeError  # rich would exit 1; that a reader has seen enough is no failure
 
     listed = list(rows)
-    # Without a terminal nothing is wrapped or cut: a pipe gets every character.
-    console = Console(file=out, highlight=False, markup=False, width=None if out.isatty() else 100_000)
     numeric = [_is_numeric([row[index] for row in listed]) for index in range(len(columns))]
+    cells = [[_cell(value) for value in row] for row in listed]
+    # Without a terminal nothing is wrapped or cut: a pipe gets every character.
+    console = PipeConsole(file=out, highlight=False, markup=False, width=None if out.isatty() else 100_000)
     if title:
         console.print(Text(title, style="bold"))
-    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
-    for name, is_number in zip(columns, numeric, strict=True):
-        table.add_column(Text(name), justify="right" if is_number else "left", overflow="fold")
-    for row in listed:
-        table.add_row(*(Text(_cell(value)) for value in row))
-    console.print(table)
+    widths = [_least_width(name, [row[index] for row in cells]) for index, name in enumerate(columns)]
+    shown = _columns_that_fit(columns, widths, spare, console.width)
+    if shown is None:
+        order = sorted(range(len(columns)), key=lambda one: first.index(columns[one]) if columns[one] in first else 99)
+        _print_blocks(console, columns, cells, order)
+    else:
+        _print_grid(console, columns, cells, shown, widths, numeric)
+        left_out = [name for index, name in enumerate(columns) if index not in shown]
+        if left_out:
+            text = f"Left out here: {', '.join(left_out)}. A wider terminal shows them, and so does --format csv."
+            console.print(Text(text))
     for note in notes:
         console.print(Text(note))
+
+
+_PROSE_WIDTH = 30
+"""A column of prose may be as narrow as this; it alone is broken, between words."""
+
+
+def _least_width(name: str, cells: Sequence[str]) -> int:
+    """How narrow a column may be: a phone, a name, an id or an instant is never broken, sentences are."""
+    from rich.cells import cell_len
+
+    widest = max(map(cell_len, cells), default=0)
+    is_prose = widest > 60 and max(cell.count(" ") for cell in cells) > 6
+    return max(cell_len(name), _PROSE_WIDTH if is_prose else widest)
+
+
+def _columns_that_fit(
+    columns: Sequence[str], widths: Sequence[int], spare: Sequence[str], width: int
+) -> list[int] | None:
+    """The columns that a table of this width holds; None where too few are left."""
+    shown = list(range(len(columns)))
+    for name in ("", *spare):
+        shown = [index for index in shown if columns[index] != name]
+        if sum(widths[index] for index in shown) + 3 * len(shown) - 1 <= width:  # rich's spaces about and between
+            return shown
+    return None
+
+
+def _print_grid(
+    console: Console,
+    columns: Sequence[str],
+    cells: Sequence[Sequence[str]],
+    shown: Sequence[int],
+    widths: Sequence[int],
+    numeric: Sequence[bool],
+) -> None:
+    from rich import box
+    from rich.table import Table
+    from rich.text import Text
+
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for index in shown:
+        justify: Literal["left", "right"] = "right" if numeric[index] else "left"
+        table.add_column(Text(columns[index]), justify=justify, overflow="fold", min_width=widths[index])
+    for row in cells:
+        table.add_row(*(Text(row[index]) for index in shown))
+    console.print(table)
+
+
+def _print_blocks(
+    console: Console, columns: Sequence[str], cells: Sequence[Sequence[str]], order: Sequence[int]
+) -> None:
+    """One block a row: what is known of it, a line each, and an empty line after it."""
+    from rich.table import Table
+    from rich.text import Text
+
+    label_width = max(map(len, columns), default=0)
+    for row in cells:
+        block = Table.grid(padding=(0, 2))
+        block.add_column(no_wrap=True, min_width=label_width)
+        block.add_column(overflow="fold")
+        for index in order:
+            if row[index]:
+                block.add_row(Text(columns[index]), Text(row[index]))
+        console.print(block)
+        console.print()
 
 
 def _is_numeric(values: Sequence[Any]) -> bool:

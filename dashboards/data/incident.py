@@ -5,7 +5,7 @@ The words mean what they mean in ``mart.alert_impact`` (DOMAIN.md section 9); a 
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -60,20 +60,49 @@ class Place:
     region_code: str | None
     latitude: float
     longitude: float
+    region_name: str | None = None
+    namesakes: tuple[Place, ...] = ()
+    """Other places of the same name that fit the text as well, the likeliest first."""
+
+
+_NAMESAKES_AT_MOST = 20
+_NAMESAKES = f"""
+    select distinct on (f.place_id, p.place_id)
+        f.place_id as first_place_id, c.choice_rank, p.place_id, p.place_type, p.place_name, 'resolved' as place_status,
+        p.country_code, p.region_code, p.latitude, p.longitude, r.place_name as region_name
+    from core.place_candidate as f
+    inner join core.place_candidate as c
+        on f.place_text_number = c.place_text_number and f.atom_number = c.atom_number
+            and f.support_score = c.support_score
+    inner join reference.gazetteer_place as g on f.place_id = g.place_id
+    inner join reference.gazetteer_place as p on c.place_id = p.place_id
+    left join reference.gazetteer_place as r on p.region_code = r.place_id and p.place_type <> 'region'
+    where f.choice_rank = 1 and c.choice_rank > 1 and c.choice_rank <= {_NAMESAKES_AT_MOST + 1}
+        and p.latitude is not null and c.name_kind <> 'misspelt'
+        -- A city and the region around it are one answer, and so are two names of one city.
+        and coalesce(p.place_id <> g.region_code and p.place_id <> g.country_code, true)
+        and coalesce(g.place_id <> p.region_code and g.place_id <> p.country_code, true)
+        and not (g.place_type = 'city' and p.place_type = 'city'
+            and abs(p.latitude - g.latitude) < 0.3 and abs(p.longitude - g.longitude) < 0.3)
+    order by f.place_id, p.place_id, c.choice_rank
+"""
 
 
 @st.cache_data(max_entries=100, ttl=3600, show_spinner="Looking the place up …")
 def _find(root: str, text: str) -> list[Place]:
     sql = """
         select p.place_id, p.place_type, p.place_name, m.place_status, p.country_code, p.region_code, p.latitude,
-            p.longitude
+            p.longitude, r.place_name
         from core.place_match as m
         inner join core.place as p on m.place_id = p.place_id
+        left join reference.gazetteer_place as r on p.region_code = r.place_id and p.place_type <> 'region'
         where p.latitude is not null and m.place_status <> 'unknown'
         order by m.candidate_number
     """
     with resolving([(text, None)], home=Home(root)) as con:
-        return [Place(*row) for row in con.execute(sql).fetchall()]
+        found = [Place(*row) for row in con.execute(sql).fetchall()]
+        others = sorted(con.execute(_NAMESAKES).fetchall(), key=lambda row: row[1])
+    return [replace(one, namesakes=tuple(Place(*row[2:]) for row in others if row[0] == one.place_id)) for one in found]
 
 
 def find_places(text: str) -> list[Place]:
@@ -110,7 +139,7 @@ def alerts(shown: Publication) -> list[Row]:
 
 _ROW = """
     s.stay_id, s.traveller_id, s.trip_id, s.place_id, s.place_name, s.country_code, s.place_status, s.precision,
-    s.latitude, s.longitude, s.presence, s.weight, s.starts_at, s.ends_at,
+    s.latitude, s.longitude, s.presence, s.weight, s.since_at, s.until_at,
     t.affiliation, t.school, t.identity_status
 """
 

@@ -72,6 +72,20 @@ def _with_words(shown: Publication, rows: list[Row], with_names: bool = False) -
     return [row | by_id[row["audit_id"]] for row in rows]
 
 
+def places_now(shown: Publication, rows: list[Row]) -> dict[str, list[Row]]:
+    """Where those of the findings' travellers are at `as_of` who are away then, the highest level first."""
+    sql = """
+        select traveller_id, place_name, country_code, risk_level, presence, until_at from mart.current_exposure
+        where traveller_id in (select unnest(?::varchar[]))
+        order by traveller_id, risk_level desc nulls first, place_name, stay_id
+    """
+    ids = tuple(sorted({row["traveller_id"] for row in rows if row["time"] == "now"}))
+    found: dict[str, list[Row]] = {one: [] for one in ids}
+    for row in query(shown.role, shown.file, sql, [ids]) if ids else []:
+        found[row["traveller_id"]].append(row)
+    return found
+
+
 def counts(shown: Publication, filters: Filters) -> list[Row]:
     """Findings by status under the filters: how many, of how many people, how many still open."""
     select = """

@@ -8,7 +8,7 @@ import streamlit as st
 
 from dashboards import charts, data, export, parts, people, roll_call_list, words
 from dashboards.data import Publication, Row, incident, now
-from dashboards.data.incident import Area
+from dashboards.data.incident import Area, Place
 from dashboards.data.now import Filters
 from dashboards.parts import Card
 from pipelines import roll_call
@@ -68,6 +68,35 @@ def ask_time(shown: Publication) -> tuple[datetime, datetime, datetime] | None:
     return at - timedelta(hours=before), at, at + timedelta(hours=after)
 
 
+def full_name(place: Place) -> str:
+    """A place told apart from its namesakes: ``San Jose, California, United States``."""
+    kind = f" ({place.place_type})" if place.place_type == "region" else ""
+    told = [place.place_name + kind, place.region_name, words.country_name(place.country_code)]
+    return ", ".join(dict.fromkeys(part for part in told if part))
+
+
+def ask_namesake(understood: Place) -> tuple[Place, str]:
+    """The place that was understood, or one of those that have its name, and its title; said loudly if there are any."""
+    place, title = understood, f"{understood.place_name}, {words.country_name(understood.country_code)}"
+    if understood.namesakes:
+        offered = [understood, *understood.namesakes]
+        number = st.selectbox(
+            f"Places called so: {len(offered)}",
+            range(len(offered)),
+            format_func=lambda n: full_name(offered[n]),
+            key=f"namesake-{understood.place_id}",
+        )
+        place, title = offered[number], full_name(offered[number])
+    where = f"At {place.latitude:.2f}, {place.longitude:.2f}."
+    if understood.namesakes and place is understood:
+        others = words.joined([full_name(one) for one in understood.namesakes[:3]], "or")
+        text = f"{where} Not {others}: choose it above if it is meant, or add the country to the name."
+        parts.notice("warn", f"Understood as {title}.", text)
+    else:
+        parts.notice("info", f"Understood as {title}.", where)
+    return place, title
+
+
 def ask_place(shown: Publication) -> Found | None:
     """A place by its name, and a radius around it where it is no country or region."""
     columns = st.columns([2, 1])
@@ -86,14 +115,13 @@ def ask_place(shown: Publication) -> Found | None:
         return None
     number = 0
     if len(found) > 1:
-        names = [f"{place.place_name}, {words.country_name(place.country_code)}" for place in found]
-        number = st.selectbox("Which of them", range(len(found)), format_func=lambda n: names[n], key="which")
-    place = found[number]
+        number = st.selectbox(
+            "Which of them", range(len(found)), format_func=lambda n: full_name(found[n]), key="which"
+        )
+    place, title = ask_namesake(found[number])
     reach = place.place_type if place.place_type in ("country", "region") else "circle"
-    title = f"{place.place_name}, {words.country_name(place.country_code)}"
     if place.place_status == "fuzzy":
         parts.notice("warn", f"Guessed from the spelling: {title}.", "Check that it is the place you mean.")
-    st.html(f'<p class="m-facts">Understood as {words.safe(title)} ({place.latitude:.2f}, {place.longitude:.2f}).</p>')
     area = Area(
         title,
         reach,
@@ -215,12 +243,12 @@ def describe(area: Area, shown: Publication, is_alert: bool) -> str:
 def cells(row: Row, shown: Publication, contacts: dict[str, Row] | None) -> list[str]:
     """One person as table cells."""
     distance = "not known" if row["distance_km"] is None else f"{row['distance_km']:,.0f} km"
-    end = "open" if row["ends_at"] is None else words.moment(row["ends_at"], shown.zone, shown.as_of)
+    end = "open" if row["until_at"] is None else words.moment(row["until_at"], shown.zone, shown.as_of)
     found = [
         people.name(row, contacts),
         f"<strong>{distance}</strong>",
         people.place(row),
-        words.safe(words.moment(row["starts_at"], shown.zone, shown.as_of)),
+        words.safe(words.moment(row["since_at"], shown.zone, shown.as_of)),
         words.safe(end),
         people.presence(row),
     ]
@@ -251,7 +279,7 @@ def show_lists(shown: Publication, rows: list[Row], contacts: dict[str, Row] | N
 def offer_contact_list(shown: Publication, area: Area, rows: list[Row], contacts: dict[str, Row]) -> None:
     """The contact list as a file."""
     columns = ["relation", "full_name", "mobile_phone", "email", "distance_km", "place_name", "country_code"]
-    columns += ["presence", "starts_at", "ends_at", "affiliation", "school", "traveller_id"]
+    columns += ["presence", "since_at", "until_at", "affiliation", "school", "traveller_id"]
 
     def make() -> bytes:
         merged = [row | contacts.get(row["traveller_id"], {}) for row in rows]

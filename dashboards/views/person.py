@@ -81,14 +81,24 @@ def when(row: Row, shown: Publication) -> str:
     return "over"
 
 
+def part(row: Row, of_stay: str, of_piece: str, word: str, shown: Publication) -> str:
+    """The beginning or end of a stay as every page tells it, and that of this piece of it where it is another."""
+    if row[of_stay] is None:
+        said = words.safe("open, no end known")
+    else:
+        said = words.safe(words.moment(row[of_stay], shown.zone, shown.as_of))
+    if row[of_piece] in (None, row[of_stay]):
+        return said
+    return f"{said}<small>this part {word} {words.safe(words.moment(row[of_piece], shown.zone, shown.as_of))}</small>"
+
+
 def stay_cells(row: Row, shown: Publication) -> list[str]:
     """One stay piece as table cells."""
-    end = "open, no end known" if row["ends_at"] is None else words.moment(row["ends_at"], shown.zone, shown.as_of)
     return [
         levels(row),
         people.place(row),
-        words.safe(words.moment(row["starts_at"], shown.zone, shown.as_of)),
-        words.safe(end),
+        part(row, "since_at", "starts_at", "from", shown),
+        part(row, "until_at", "ends_at", "until", shown),
         when(row, shown),
         people.presence(row),
         words.safe(row["trip_id"], 60),

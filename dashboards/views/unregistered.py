@@ -123,7 +123,23 @@ def evidence(row: Row) -> str:
     return "; ".join(told)
 
 
-def body(row: Row, shown: Publication) -> str:
+def whereabouts(row: Row, shown: Publication, places: list[Row]) -> str:
+    """Where somebody who is away now is, which need not be the country of most nights that the finding names."""
+    if row["time"] != "now":
+        return ""
+    if not places:
+        return "<p><strong>Now</strong> no stay says where.</p>"
+    told = []
+    for place in places:
+        until = place["until_at"]
+        end = f"until {words.moment(until, shown.zone, shown.as_of)}" if until else "no end known"
+        presence = words.lookup(words.PRESENCE, place["presence"]).lower()
+        where = f"{words.safe(place['place_name'], 80)}, {words.safe(words.country_name(place['country_code']))}"
+        told.append(f"{where} {words.badge(place['risk_level'])} {words.safe(f'{presence}, {end}', 200)}")
+    return f"<p><strong>Now</strong> {' or '.join(told)}</p>"
+
+
+def body(row: Row, shown: Publication, places: list[Row]) -> str:
     """What is told of a finding below its title."""
     look = "m-tag m-tag-alarm" if row["audit_status"] in ("unregistered", "partial") else "m-tag"
     about = " · ".join(one for one in (row["affiliation"], row["school"]) if one)
@@ -132,7 +148,7 @@ def body(row: Row, shown: Publication) -> str:
         tags += f'<span class="m-tag m-tag-here">{words.safe(queue_list.TIMES[row["time"]].lower())}</span>'
     page = f"person?traveller={quote(row['traveller_id'])}"
     return (
-        f'<div class="m-item">{tags}<p>{words.safe(row["reason"], 700)}</p>'
+        f'<div class="m-item">{tags}{whereabouts(row, shown, places)}<p>{words.safe(row["reason"], 700)}</p>'
         f"<small>From {words.safe(evidence(row), 300)}. {words.safe(about, 120) if about else ''} "
         f'<a href="{page}">The person</a> · {words.safe(row["audit_id"])}</small>{queue_list.said(row, shown)}</div>'
     )
@@ -153,11 +169,12 @@ def show_queue(shown: Publication, filters: Filters) -> list[Row]:
         return []
     rows = unregistered.findings(shown, filters, parts.rows_to_show(f"{KEY}-rows", total, queue_list.FIRST))
     contacts, may_decide = queue_list.look_up(shown, "unregistered", filters, rows)
+    places = unregistered.places_now(shown, rows)
     items = [
         Item(
             row["audit_id"],
             queue_list.title(row, contacts, words.country_name(row["country"]), days(row)),
-            body(row, shown),
+            body(row, shown, places.get(row["traveller_id"], [])),
         )
         for row in rows
     ]

@@ -50,7 +50,7 @@ def show_feeds(home: Home, release: str | None, output_format: str) -> None:
     rows += [row for key, row in landed.items() if key not in known]
     if output_format == "table":
         rows = [(*row[:2], row[2][:_SHORT_SHA], *row[3:]) for row in rows]
-    print_rows(_COLUMNS, rows, output_format, notes=[*notes, *inbox_notices(home), *_account(rows)])
+    print_rows(_COLUMNS, rows, output_format, notes=[*notes, *inbox_notices(home), *_account(rows)], spare=("blank",))
 
 
 def _published(home: Home) -> tuple[list[tuple[Any, ...]], list[str]]:

@@ -22,6 +22,7 @@ _HEADINGS = {
     "ends_date": "to",
     "decision": "decision",
     "decision_note": "note",
+    "where_now": "now",
     "reason": "reason",
 }
 
@@ -37,13 +38,20 @@ def show(home: Home, role: str, status: str | None, output_format: str) -> None:
     names = [name for name in _HEADINGS if name in found.columns and _is_told(name, found)]
     places = [found.columns.index(name) for name in names]
     rows: list[list[Any]] = [[row[place] for place in places] for row in found.rows]
-    print_rows([_HEADINGS[name] for name in names], rows, output_format, title=found.title, notes=found.notes)
+    print_rows(
+        [_HEADINGS[name] for name in names],
+        rows,
+        output_format,
+        title=found.title,
+        notes=found.notes,
+        first=("status", "name", "country", "from", "to", "now", "reason"),
+    )
 
 
 def _is_told(name: str, found: audit.Listing) -> bool:
-    """Decisions take room on the screen only where there are any."""
+    """Decisions, and where somebody is now, take room on the screen only where there are any."""
     place = found.columns.index(name)
-    return name not in ("decision", "decision_note") or any(row[place] for row in found.rows)
+    return name not in ("decision", "decision_note", "where_now") or any(row[place] for row in found.rows)
 
 
 def decide(home: Home, audit_id: str, decision: str | None, note: str | None) -> None:

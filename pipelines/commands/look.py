@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import sys
 from typing import Any
 
 from pipelines.errors import UsageError
@@ -26,6 +27,18 @@ _HEADINGS = {
     "rating_status": "rating",
     "evacuation_status": "evacuation",
 }
+_FIRST = (
+    "level",
+    "name",
+    "phone",
+    "place",
+    "country",
+    "since (UTC)",
+    "until (UTC)",
+    "presence",
+    "evacuation",
+)
+"""What a block of lines begins with, where the terminal is too narrow for a table."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -48,8 +61,16 @@ def show_who(home: Home, role: str, options: WhoOptions, output_format: str) -> 
     settings = load_settings(home.require())
     answer = who(home, role, _question(options, settings.office_timezone))
     if output_format == "table":
-        columns, rows = _for_screen(answer)
-        print_rows(columns, rows, output_format, title=answer.title, notes=answer.notes)
+        columns, rows = _for_screen(answer, sys.stdout.isatty())
+        print_rows(
+            columns,
+            rows,
+            output_format,
+            title=answer.title,
+            notes=answer.notes,
+            first=_FIRST,
+            spare=_spare(columns, rows),
+        )
     else:
         print_rows(answer.columns, answer.rows, output_format, notes=[answer.title, *answer.notes])
 
@@ -79,12 +100,21 @@ def _near(text: str) -> Near:
     return Near(latitude, longitude, radius_km)
 
 
-def _for_screen(answer: Answer) -> tuple[list[str], list[list[Any]]]:
+def _spare(columns: list[str], rows: list[list[Any]]) -> list[str]:
+    """What a narrow table may leave out: columns without a value, and the key beside a name."""
+    empty = [name for index, name in enumerate(columns) if rows and all(row[index] in (None, "") for row in rows)]
+    return empty + (["traveller", "rating"] if "name" in columns else ["rating"])
+
+
+def _for_screen(answer: Answer, is_terminal: bool) -> tuple[list[str], list[list[Any]]]:
     shown = [name for name in answer.columns if name in _HEADINGS]
     rows = []
     for row in answer.rows:
         values = dict(zip(answer.columns, row, strict=True))
         rows.append([_cell(name, values) for name in shown])
+        # A person of whom a contact is held; of anybody else nothing is known here, a phone may well exist.
+        if is_terminal and values.get("mobile_phone") is None and (values.get("full_name") or values.get("email")):
+            rows[-1][shown.index("mobile_phone")] = "no phone"
     return [_HEADINGS[name] for name in shown], rows
 
 

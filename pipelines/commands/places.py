@@ -76,7 +76,7 @@ def show_unresolved(home: Home, limit: int, output_format: str) -> None:
         print_rows(columns, rows, output_format, notes=["Every place text is resolved."])
         return
     notes = [f"{total - len(rows):,} more; --limit shows them."] if total > len(rows) else []
-    print_rows(columns, rows, output_format, notes=[*notes, _SETTLE])
+    print_rows(columns, rows, output_format, notes=[*notes, _SETTLE], spare=("method", "place_id"))
 
 
 def _require_format(output_format: str) -> None:

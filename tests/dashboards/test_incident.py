@@ -30,6 +30,23 @@ PLACES = {
     "kyyv": [Place("703448", "city", "Kyiv", "fuzzy", "UA", "UA-30", 50.45, 30.52)],
     "kenya": [Place("KE", "country", "Kenya", "resolved", "KE", None, 1.0, 38.0)],
     "xyzzy": [],
+    "san josé": [
+        Place(
+            "5392171",
+            "city",
+            "San Jose",
+            "resolved",
+            "US",
+            "US-CA",
+            37.34,
+            -121.89,
+            "California",
+            (
+                Place("3621849", "city", "San José", "resolved", "CR", "CR-SJ", 9.93, -84.08, "San Jose"),
+                Place("CR-SJ", "region", "San Jose", "resolved", "CR", "CR-SJ", 9.5, -83.9),
+            ),
+        )
+    ],
 }
 
 
@@ -99,6 +116,41 @@ def test_a_country_a_guess_and_a_place_that_is_not_recognised(page: Path) -> Non
     body = text(ask_place("Xyzzy"))
     assert "This place was not recognised." in body and 'class="m-card-figure"' not in body
     assert "Name the place." in text(run("views/incident.py"))
+
+
+def test_namesakes_are_offered_and_what_was_understood_is_said_loudly(page: Path) -> None:
+    app = ask_place("San José")
+    said = "Understood as San Jose, California, United States."
+    assert f'm-notice-warn" role="status"><strong>{said}' in text(app)
+    assert "Not San José, San Jose, Costa Rica or San Jose (region), Costa Rica: choose it above" in text(app)
+    choice = app.selectbox(key="namesake-5392171")
+    assert choice.options == [
+        "San Jose, California, United States",
+        "San José, San Jose, Costa Rica",
+        "San Jose (region), Costa Rica",
+    ]
+    choice.set_value(1).run()
+    body = text(app)
+    assert not app.exception and "Understood as San José, San Jose, Costa Rica." in body
+    assert "within 50 km of San José, San Jose, Costa Rica" in body
+    assert "Understood as Kyiv, Ukraine." in text(ask_place("Kyiv")), "nobody else is called so"
+
+
+def test_the_resolver_tells_namesakes_that_the_text_leaves_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    use(tmp_path, monkeypatch)
+    one = incident.find_places("San José")[0]
+    assert (one.place_name, one.region_name, one.country_code) == ("San Jose", "California", "US")
+    assert [(place.place_name, place.country_code) for place in one.namesakes[:2]] == [
+        ("San José", "CR"),
+        ("San Jose", "PH"),
+    ]
+    told = incident.find_places("San José, Costa Rica")[0]
+    assert told.country_code == "CR" and {place.country_code for place in told.namesakes} <= {"CR"}
+    assert incident.find_places("Kyiv")[0].namesakes == (), "the region around a city is no namesake"
+    both = incident.find_places("Paris and Nairobi, Kenya")
+    assert both[0].namesakes and not both[1].namesakes and "TX" in str(both[0].namesakes)
 
 
 def test_who_has_left_and_who_arrives_by_the_hours_asked(page: Path) -> None:

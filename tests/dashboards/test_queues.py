@@ -67,6 +67,27 @@ def test_the_audit_lists_reason_evidence_and_who_after_a_logged_look(home: Path)
     assert looks(home)[-1]["action"] == "dashboard unregistered" and looks(home)[-1]["travellers"] == 14
 
 
+def test_who_is_away_now_is_told_where_beside_the_country_of_most_nights(home: Path) -> None:
+    app = run(AUDIT)
+    first = next(one for one in text(app).split('<div class="m-item">') if "a_006" in one)
+    assert "Ukraine" in app.checkbox[0].label and "12 to 14 Nov 2026" in app.checkbox[0].label
+    assert "<strong>Now</strong> <bdi>Kabul</bdi>, <bdi>Afghanistan</bdi>" in first and "5 Extreme" in first
+    assert "there (confirmed), until Sat 21 Nov" in first
+    assert text(app).count("<strong>Now</strong>") == 1, "of who is away now alone"
+
+
+def test_the_command_lists_who_is_away_now_first_and_where_they_are(home: Path) -> None:
+    found = audit.findings(Home(home), "analyst")
+    listed = [dict(zip(found.columns, row, strict=True)) for row in found.rows]
+    order = [row["audit_id"] for row in listed]
+    assert order == [f"a_{n:03d}" for n in (6, 7, 8, 9, 10, 11, 12, 13, 5, 4, 3, 2, 1, 0)]
+    assert listed[0]["where_now"] == "Kabul, AF, level 5, confirmed, until 2026-11-21 10:06 UTC"
+    assert {row["where_now"] for row in listed[1:]} == {None}
+    audit.decide(Home(home), ["a_006"], "dismissed", None)
+    found = audit.findings(Home(home), "analyst")
+    assert [row[found.columns.index("audit_id")] for row in found.rows] == [*order[1:], "a_006"]
+
+
 def test_ten_trips_are_decided_in_one_go_and_show_at_once(home: Path) -> None:
     app = run(AUDIT)
     for box in app.checkbox[:10]:

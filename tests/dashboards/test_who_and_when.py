@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 from datetime import timedelta
 from pathlib import Path
@@ -11,13 +13,16 @@ import pytest
 from streamlit.testing.v1 import AppTest
 
 from dashboards import data, words
-from dashboards.data import now, person
+from dashboards.data import incident, now, person
+from dashboards.data.incident import Place
 from dashboards.data.now import Filters
 from pipelines.settings import Home
 from pipelines.who import Question, who
 from tests.dashboards import fixture
 from tests.dashboards.conftest import use
 from tests.dashboards.test_pages import looks, run, text
+
+KYIV = Place("703448", "city", "Kyiv", "resolved", "UA", "UA-30", 50.45, 30.52)
 
 
 @pytest.mark.parametrize(
@@ -73,6 +78,33 @@ def test_evidence_is_in_words(at_home: Path) -> None:
     assert "by registration and booking" in text(run())
     assert words.evidence(None) == "no evidence named"
     assert words.evidence(["expenses:a:1", "<b>:x:1", "registrations:x:2"]) == "by registration, expense and <b>"
+
+
+def test_the_same_instants_stand_on_every_page_and_in_the_contact_list(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = fixture.write_generation(tmp_path)
+    key = "t_0000000000000002"
+    with duckdb.connect(str(folder / "duty.duckdb")) as con:
+        for table in ("mart.stay", "mart.current_exposure"):
+            con.execute(
+                f"update {table} set since_at = timestamp '2026-07-11 10:00', until_at = timestamp '2026-12-20 11:00' "
+                "where traveller_id = ?",
+                [key],
+            )
+    use(tmp_path, monkeypatch)
+    monkeypatch.setattr(incident, "find_places", lambda _: [KYIV])
+    now_page, person_page = text(run()), text(open_person(key))
+    app = run("views/incident.py")
+    app.text_input(key="place").set_value("Kyiv").run()
+    for body in (now_page, person_page, text(app)):
+        row = next(one for one in body.split("<tr>") if "Sat 11 Jul 11:00 BST" in one)
+        assert "Sun 20 Dec 11:00 GMT" in row
+    assert "this part from" in person_page and "this part until" in person_page
+    app.button(key="contacts-make").click().run()
+    rows = list(csv.reader(io.StringIO(app.session_state["contacts-file"][1].decode("utf-8-sig"), newline="")))
+    found = next(dict(zip(rows[1], row, strict=True)) for row in rows[2:] if key in row)
+    assert found["since_at"].startswith("2026-07-11T10:00") and found["until_at"].startswith("2026-12-20T11:00")
 
 
 def open_person(traveller_id: str) -> AppTest:
