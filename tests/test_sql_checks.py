@@ -145,7 +145,10 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
     ),
     "booking_status_is_listed": (
         ["create table reference.booking_status as select 'HK' as status_code"],
-        ["create table land.bookings as select 1 as file_number, 1 as record_number, unnest(['hk', ' HK2 ']) as status_code"],
+        [
+            "create table land.bookings as "
+            "select 1 as file_number, 1 as record_number, unnest(['hk', ' HK2 ']) as status_code"
+        ],
         ["create table land.bookings as select 1 as file_number, 1 as record_number, 'ZZ1' as status_code"],
     ),
     "rating_level_is_mapped": (
