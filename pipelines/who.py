@@ -330,8 +330,11 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
                 passes_level and passes_country and passes_distance as may_pass,
                 coalesce(may_pass, false) as passes,
                 passes and not is_left_out as is_shown,
+                -- Who is known only by country may be in a part of it that is rated higher (P3).
+                not passes_level and worst_case_level >= $min_level as is_higher_inside,
                 not passes_distance and precision in ('country', 'region')
-                    and not is_left_out and passes_level and passes_country as is_coarse,
+                    and not is_left_out and (passes_level or is_higher_inside) and passes_country as is_coarse,
+                is_higher_inside and not is_left_out and passes_country and passes_distance as is_higher,
             from asked
         ),
 
@@ -346,14 +349,16 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
                 bool_or(passes and is_left_out and presence = 'en_route') as is_en_route,
                 bool_or(not is_left_out and may_pass is null) as is_unjudged,
                 bool_or(is_coarse) as is_coarse,
+                bool_or(is_higher) and not bool_or(is_shown) as is_higher,
             from judged
             group by traveller_id
         ),
 
-        coarse_country as (
-            select list_sort(list_distinct(list(country_code))) as country_codes
+        countries as (
+            select
+                list_sort(list_distinct(list(country_code) filter (where is_coarse))) as coarse,
+                list_sort(list_distinct(list(country_code) filter (where is_higher))) as higher,
             from judged
-            where is_coarse
         )
 
         select
@@ -366,16 +371,27 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
             count(*) filter (where is_en_route),
             count(*) filter (where is_unjudged),
             count(*) filter (where is_coarse),
-            (select country_codes from coarse_country),
+            count(*) filter (where is_higher),
+            (select coarse from countries),
+            (select higher from countries),
         from by_traveller
-        """
+        """,
+        {"min_level": question.min_level or 0},
     ).fetchone()
-    people, unknown, unplaced, overdue, possible, transit, en_route, unjudged, coarse, coarse_in = counts or (0,) * 10
+    people, unknown, unplaced, overdue, possible, transit, en_route, unjudged, *rest = counts or (0,) * 12
+    coarse, higher, coarse_in, higher_in = rest
     notes = [f"{_count(people, 'traveller')} listed."]
     if unknown:
         notes.append(
             f"Level not known for {_count(unknown, 'traveller')}, {unplaced} of them at a place that could not be "
             "recognised: not known is not low."
+        )
+    if higher:
+        level = question.min_level
+        country = f"--country {higher_in[0]}" if len(higher_in) == 1 else "--country"
+        notes.append(
+            f"{_count(higher, 'traveller')} known only by country ({_some(higher_in)}): below level {level} by the "
+            f"country's own level, yet something rated inside it is at {level} or higher; {country} lists them."
         )
     if overdue:
         notes.append(f"{_count(overdue, 'traveller')} overdue: no onward journey is known.")

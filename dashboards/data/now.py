@@ -159,6 +159,22 @@ def hidden(shown: Publication, at: datetime, group: str, filters: Filters) -> Hi
     return Hidden(**_ask(shown, at, sql, [*parameters, *more, *most])[0])
 
 
+def higher_inside(shown: Publication, at: datetime, filters: Filters) -> tuple[int, list[str]]:
+    """How many people the levels of the filters hide, and in which countries, that may be at one of them all the same.
+
+    Known only by country, they have the country's level, and something rated inside it is higher (P3).
+    """
+    where, parameters = _conditions(filters, with_levels=False)
+    sql = f"""
+        select count(distinct traveller_id) as people, list_sort(list_distinct(list(country))) as countries
+        from answer
+        where {where} and not list_contains(?::integer[], risk_level::integer)
+            and len(list_filter(?::integer[], lambda each: each > risk_level and each <= worst_case_level)) > 0
+    """
+    row = _ask(shown, at, sql, [*parameters, filters.levels, filters.levels])[0]
+    return int(row["people"]), row["countries"] or []
+
+
 def people(shown: Publication, at: datetime, group: str, filters: Filters, limit: int) -> list[Row]:
     """Rows traveller x place of a group, worst first, without names."""
     where, parameters = _conditions(filters, with_levels=True)

@@ -252,6 +252,22 @@ def say_instant(shown: Publication, at: datetime) -> None:
     parts.notice("info", f"Not now: {words.moment(at, shown.zone, shown.as_of)}, {distance}.", text)
 
 
+def say_higher_inside(shown: Publication, at: datetime, filters: Filters) -> None:
+    """Whom the chosen levels hide although they may be in a part of their country that is at one of them."""
+    number, countries = now.higher_inside(shown, at, filters) if filters.levels else (0, [])
+    if not number:
+        return
+    names = words.joined([words.country_name(code) for code in countries[:12]])
+    names += f" and {len(countries) - 12} more" if len(countries) > 12 else ""
+    are = "is" if number == 1 else "are"
+    parts.notice(
+        "warn",
+        f"{words.count_of(number, 'person', 'people')} known only by country ({names}) {are} below the levels chosen.",
+        "So is the level of the country, but something rated inside it is at one of them, and they may be there. "
+        "Choose the lower levels to list them.",
+    )
+
+
 def show() -> None:
     """Draw the page."""
     shown = data.publication()
@@ -276,6 +292,7 @@ def show() -> None:
     filters = ask_filters(shown, at)
     with reach:
         say_reach(filters)
+    say_higher_inside(shown, at, filters)
     show_map(shown, at, filters)
     offer_levels(shown, at, filters)
     named = shown.has_names and st.toggle("Show names and phones (each look is logged)", value=True, key="names")

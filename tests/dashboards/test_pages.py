@@ -34,6 +34,19 @@ def looks(root: Path) -> list[dict[str, Any]]:
     return [json.loads(line) for line in log.read_text().splitlines()] if log.exists() else []
 
 
+def test_now_says_who_may_be_at_a_level_inside_a_country(at_home: Path) -> None:
+    said = "2 people known only by country (Ethiopia) are below the levels chosen"
+    app = run()
+    assert said in text(app)
+    levels = next(one for one in app.multiselect if one.label == "Level")
+    levels.set_value([5, 4, 3]).run()
+    assert said not in text(app), "they are listed"
+    levels.set_value([1]).run()
+    assert said not in text(app), "nothing inside is at that level"
+    levels.set_value([]).run()
+    assert said not in text(app), "every level is listed"
+
+
 def test_now_counts_and_lists(at_home: Path) -> None:
     app = run()
     body = text(app)

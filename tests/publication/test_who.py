@@ -146,6 +146,31 @@ def test_a_period_takes_the_gravest_evacuation_status_in_it(
     assert dict(zip(ids(answer), column(answer, "evacuation_status"), strict=True))["t_ann"] == gravest
 
 
+def test_a_minimum_level_says_who_may_be_at_it_inside_a_country(published: Home) -> None:
+    with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
+        con.execute("update mart.stay set precision = 'country', place_name = 'Kenya' where stay_id = 's1'")
+        for table in ("exposure", "current_exposure"):
+            con.execute(f"update mart.{table} set worst_case_level = 5 where stay_id = 's1'")
+    said = (
+        "1 traveller known only by country (KE): below level 5 by the country's own level, yet something rated inside "
+        "it is at 5 or higher; --country KE lists them."
+    )
+    now, week = instant("2026-11-22 08:00"), {"from_at": instant("2026-11-22"), "to_at": instant("2026-11-24")}
+    for question in (
+        Question(min_level=5),
+        Question(min_level=5, at=now - datetime.timedelta(hours=1)),
+        Question(min_level=5, **week),
+        Question(min_level=5, country_code="KE"),
+        Question(min_level=5, near=Near(-1.3, 36.8, 10)),
+    ):
+        answer = who(published, "analyst", question)
+        assert "t_ann" not in ids(answer) and said in answer.notes, question
+    for question in (Question(min_level=3), Question(min_level=5, country_code="UA"), Question()):
+        assert not [note for note in who(published, "analyst", question).notes if "something rated inside" in note]
+    elsewhere = who(published, "analyst", Question(min_level=5, near=Near(-4.1, 39.7, 10))).notes
+    assert any("not near by its largest city alone" in note for note in elsewhere), "may be there, and at 5"
+
+
 def test_a_look_at_names_is_logged_before_it_is_shown(published: Home) -> None:
     who(published, "analyst", Question())
     assert not log_path(published).exists()
