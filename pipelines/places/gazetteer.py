@@ -52,7 +52,8 @@ _NAME = pa.schema(
 _HOLDER = pa.schema([(name, pa.string()) for name in ("code_key", "place_id", "valid_from", "valid_to")])
 
 # The weight orders places of one name where nothing in the text chooses: people, less for names that are not the
-# usual one; a country before all, a region only where no city of the name has a twentieth of its people.
+# usual one; a country before all, a region only where no city of the name has a twentieth of its people. Another
+# language's name of a country gives way to a larger city called so: Granada is in Spain, and Grenada only in Spanish.
 _NAMES_SQL = f"""
     with name as (
         select distinct {key_sql("name.name")} as name_key, name.place_id, name.name_kind, name.site_id
@@ -67,10 +68,18 @@ _NAMES_SQL = f"""
         where place.place_type = 'region' and name.name_kind = 'name'
     ),
 
+    city_name as (
+        select name.name_key, max(place.population) as population
+        from name
+        inner join place on name.place_id = place.place_id
+        where place.place_type = 'city' and name.name_kind = 'name'
+        group by name.name_key
+    ),
+
     weighed as (
         select
             name.name_key,
-            name.name_kind,
+            case name.name_kind when 'foreign' then 'name' else name.name_kind end as name_kind,
             name.place_id,
             name.site_id,
             place.place_type,
@@ -81,6 +90,7 @@ _NAMES_SQL = f"""
             coalesce(site.valid_to, place.valid_to) is null as is_current,
             case
                 when name.name_kind = 'iata' then 1e12
+                when name.name_kind = 'foreign' and city_name.population > place.population then 1
                 when place.place_type = 'country' then 1e10
                 when place.place_type = 'region' then 0.05
                 when name.name_kind = 'name' then 1
@@ -90,6 +100,7 @@ _NAMES_SQL = f"""
         from name
         inner join place on name.place_id = place.place_id
         left join place as site on name.site_id = site.place_id
+        left join city_name on name.name_key = city_name.name_key
         left join region_name on name.name_key = region_name.name_key and place.region_code = region_name.region_code
         where name.name_key <> ''
     ),

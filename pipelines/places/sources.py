@@ -37,7 +37,8 @@ Row = dict[str, Any]
 class Name:
     """One name of a place; an airport's leads to its city.
 
-    name_kind is ``code``, ``iata``, ``name``, ``english`` (an English name that is not the first) or ``alternate``.
+    name_kind is ``code``, ``iata``, ``name``, ``foreign`` (a country's name in a language other than English),
+    ``english`` (an English name that is not the first) or ``alternate``.
     """
 
     name: str
@@ -165,7 +166,7 @@ def country_names() -> Iterator[Name]:
     for language in LANGUAGES:
         for code, name in Locale.parse(language).territories.items():
             if code in known and (language == "en" or _plain(name) != capitals.get(code)):
-                yield Name(name, code, "name")
+                yield Name(name, code, "name" if language == "en" else "foreign")
 
 
 def _plain(name: str) -> str:

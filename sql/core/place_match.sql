@@ -38,6 +38,18 @@ general as (
         ) as span_key
 ),
 
+-- What is written where no place is known. A code or a town is called so, too, which is meant only in a column of
+-- airports or where a country or region holds it ('None, Italy').
+placeholder as (
+    select
+        unnest(
+            [
+                'any', 'na', 'nan', 'nil', 'none', 'null', 'other', 'tba', 'tbc', 'tbd', 'tbn', 'unk', 'unknown', 'var',
+                'various', 'x', 'xx', 'xxx'
+            ]
+        ) as span_key
+),
+
 dependency as (
     select
         country_code,
@@ -58,12 +70,20 @@ choice as (
         dependency.sovereign_country_code
     from place_candidate
     left join dependency on place_candidate.country_code = dependency.country_code
+    inner join place_text on place_candidate.place_text_number = place_text.place_text_number
     left join general on place_candidate.span_key = general.span_key
+    left join placeholder on place_candidate.span_key = placeholder.span_key
     where
         place_candidate.choice_rank = 1
         and not (
             general.span_key is not null
             and place_candidate.place_type = 'city'
+            and place_candidate.name_kind <> 'home'
+            and place_candidate.support_score < 800
+        )
+        and not (
+            placeholder.span_key is not null
+            and place_text.text_kind = 'text'
             and place_candidate.name_kind <> 'home'
             and place_candidate.support_score < 800
         )

@@ -3,8 +3,10 @@
 -- A status code may carry the number of passengers: HK2 is HK.
 -- A rented car counts as a presence where it was taken; an expense as a presence on its date, unless its type
 -- (a ticket, a fee) is bought from anywhere. ARNK only says that a stretch was not booked.
--- Three capitals in a flight are an airport's code: FRA is Frankfurt there, and France only elsewhere. The kind of a
--- code that has moved from one airport to another carries the day ('iata 2014-05-03'), by which it is read.
+-- Three capitals in a flight are an airport's code: FRA is Frankfurt there, and France only elsewhere. Who registers a
+-- flight to TBD does not know where to, though an airport bears that code; a booking's columns hold nothing but codes.
+-- The kind of a code that has moved from one airport to another carries the day ('iata 2014-05-03') by which it is
+-- read.
 -- A country column's word that is no country hints at none; with nothing beside it, it is the text, and of a kind that
 -- is never read as an airport or a town (P2).
 -- identity_text joins what names the traveller; without a person id or an e-mail address it carries the trip as well,
@@ -53,13 +55,25 @@ registered as (
         segment_number,
         from_place as from_text,
         cast(null as varchar) as from_country_hint,
-        case when segment_type = 'flight' and regexp_matches(trim(from_place), '^[A-Z]{3}$') then 'iata' else 'text' end
+        case
+            when
+                segment_type = 'flight' and regexp_matches(trim(from_place), '^[A-Z]{3}$')
+                and trim(from_place) not in ('ANY', 'TBA', 'TBC', 'TBD', 'TBN', 'UNK', 'XXX')
+                then 'iata'
+            else 'text'
+        end
             as from_kind,
         case when segment_type in ('lodging', 'presence') then coalesce(to_place, from_place) else to_place end
             as to_text,
         cast(null as varchar) as to_country_hint,
         cast(null as varchar) as to_region_hint,
-        case when segment_type = 'flight' and regexp_matches(trim(to_place), '^[A-Z]{3}$') then 'iata' else 'text' end
+        case
+            when
+                segment_type = 'flight' and regexp_matches(trim(to_place), '^[A-Z]{3}$')
+                and trim(to_place) not in ('ANY', 'TBA', 'TBC', 'TBD', 'TBN', 'UNK', 'XXX')
+                then 'iata'
+            else 'text'
+        end
             as to_kind,
         starts_local,
         coalesce(starts_local_has_time, false) as starts_has_time,

@@ -82,6 +82,12 @@ def test_a_home_adds_aliases_of_its_own(tmp_path: Path) -> None:
     assert [match.place_id for match in found] == ["5128581", "6058560"]
 
 
+def test_a_home_may_mean_a_place_by_a_placeholder(tmp_path: Path) -> None:
+    (tmp_path / "places.csv").write_text("alias,place_id\nTBD,FR\nNone,3172215\n", encoding="utf-8")
+    found = resolve_texts([("TBD", None), ("none", None)], home=Home(tmp_path))
+    assert [match.place_id for match in found] == ["FR", "3172215"]
+
+
 def test_an_alias_of_a_home_for_several_places_beats_everything(tmp_path: Path) -> None:
     (tmp_path / "places.csv").write_text(
         "alias,place_id\nNorth tour,5128581\nNorth tour,6077243\nJuarez,3815488\nXYZ,703448\n", encoding="utf-8"
