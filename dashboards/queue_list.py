@@ -84,10 +84,10 @@ def said(row: Row, shown: Publication) -> str:
 
 
 def title(row: Row, contacts: dict[str, Row] | None, *more: str) -> str:
-    """A finding's title in Markdown that means nothing but itself: who, and what else is given."""
+    """A finding's title: who, and what else is given. It is read aloud as it is written, so nothing marks it bold."""
     contact = (contacts or {}).get(row["traveller_id"], {})
-    who = words.plain(contact.get("full_name") or row["traveller_id"], 60)
-    return " · ".join([f"**{who}**", *(words.plain(one, 80) for one in more if one)])
+    who = words.label(contact.get("full_name") or row["traveller_id"], 60)
+    return " · ".join([who, *(words.label(one, 80) for one in more if one)])
 
 
 def show(shown: Publication, key: str, items: Sequence[Item], total: int, deciding: Deciding | None) -> None:
@@ -95,7 +95,7 @@ def show(shown: Publication, key: str, items: Sequence[Item], total: int, decidi
     if deciding is None:
         for item in items:
             with st.container(border=True, gap="xsmall", key=f"m-item-{key}-{item.key}"):
-                st.markdown(item.title)
+                st.markdown(f"**{item.title}**")
                 st.html(item.body)
     else:
         tick_all(key, items)

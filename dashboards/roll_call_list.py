@@ -89,7 +89,7 @@ def show_person(shown: Publication, call: RollCall, row: Row, contact: Row, give
         # Named by the answer it shows: what somebody else sets meanwhile is a new widget that shows it.
         widget = f"answer-{call.roll_call_id}-{key}-{given.set_at if given else 'none'}-{given.answer if given else ''}"
         columns[1].segmented_control(
-            f"Answer of {words.plain(contact.get('full_name') or key)}",
+            f"Answer of {words.label(contact.get('full_name') or key)}",
             ANSWERS,
             default=given.answer if given else None,
             format_func=lambda one: WORDS[one],

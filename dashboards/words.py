@@ -43,6 +43,9 @@ class Level:
 _LINKED = re.compile(r"https?(?=:)|www(?=\.)|@", re.IGNORECASE)
 """What begins an address that Markdown would link by itself."""
 
+_LIST_MARK = re.compile(r"[-+#=]|[0-9]{1,9}[.)]")
+"""What makes a line a list or a heading where it stands first."""
+
 UNKNOWN = Level(None, "Level unknown", "#FFFFFF", "#11171B", "circle")
 # From light to dark by rising level, blue to wine: apart under protan, deutan and tritan vision (tested) and in grey.
 LEVELS = {
@@ -122,6 +125,19 @@ def plain(value: object, longest: int = 90) -> str:
     text = text if len(text) <= longest else f"{text[:longest]}…"
     text = _LINKED.sub("\\g<0>\u2060", text)
     return "".join(f"\\{c}" if c in "\\`*_{}[]()<>#+-.!|~$:@^=&'\"" else c for c in text)
+
+
+def label(value: object, longest: int = 90) -> str:
+    """A value for the label of a field, which is drawn as Markdown and read aloud as it is written.
+
+    Only what would mean something there is escaped, so that a usual name is read as it is.
+    """
+    text = without_steering(value)
+    text = text if len(text) <= longest else f"{text[:longest]}…"
+    text = _LINKED.sub("\\g<0>\u2060", text)
+    begins = _LIST_MARK.match(text)
+    mark = begins.end() - 1 if begins else -1
+    return "".join(f"\\{c}" if c in "\\`*_[]<>$~:&|" or place == mark else c for place, c in enumerate(text))
 
 
 def safe(value: object, longest: int = 160) -> str:

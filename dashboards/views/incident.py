@@ -76,7 +76,7 @@ def full_name(place: Place) -> str:
 
 
 def ask_namesake(understood: Place) -> tuple[Place, str]:
-    """The place that was understood, or another of its name, and its title; said loudly if there are others."""
+    """The place that was understood, or one of those that have its name, and its title; said loudly."""
     place, title = understood, f"{understood.place_name}, {words.country_name(understood.country_code)}"
     if understood.namesakes:
         offered = [understood, *understood.namesakes]

@@ -274,3 +274,35 @@ def test_pages_and_filters_are_reached_and_changed_by_keyboard(chromium: Any, ad
     page.keyboard.press("Enter")
     page.get_by_label("Place", exact=True).wait_for(timeout=30_000)
     page.close()
+
+
+FOCUSED = """() => {
+    const one = document.activeElement, bar = document.querySelector("[class*=st-key-m-decide-]");
+    const seen = (one.closest("label") || one).getBoundingClientRect();
+    return {
+        name: one.getAttribute("aria-label") || one.innerText || "",
+        type: one.type || one.getAttribute("role") || "",
+        outline: getComputedStyle(one.closest("label") || one).outlineStyle,
+        hidden: !bar.contains(one) && !!one.closest("[data-testid=stMain]")
+            && seen.bottom > bar.getBoundingClientRect().top + 1 && seen.top < bar.getBoundingClientRect().bottom - 1,
+        where: [seen.top, seen.bottom, bar.getBoundingClientRect().top],
+    };
+}"""
+
+
+@pytest.mark.parametrize(("path", "count"), [("unregistered", 60), ("compliance", 45)])
+def test_what_has_the_focus_is_never_behind_the_decision(chromium: Any, address: str, path: str, count: int) -> None:
+    page = browser.open_page(chromium, f"{address}/{path}", "1280")
+    page.set_viewport_size({"width": 1280, "height": 800})
+    page.locator("[data-testid=stCheckbox]").first.wait_for(timeout=30_000)
+    stops = []
+    for _ in range(count):
+        page.keyboard.press("Tab")
+        page.wait_for_timeout(60)
+        stops.append(page.evaluate(FOCUSED))
+    assert [stop for stop in stops if stop["hidden"]] == []
+    ticks = [stop for stop in stops if stop["type"] == "checkbox"]
+    assert len(ticks) >= 5 and any("Chidi Castillo" in stop["name"] for stop in ticks)
+    assert not any("**" in stop["name"].replace("\\*", "") for stop in ticks)
+    assert {stop["outline"] for stop in stops if stop["type"] in ("radio", "checkbox")} == {"solid"}
+    page.close()

@@ -63,6 +63,7 @@ def test_the_audit_lists_reason_evidence_and_who_after_a_logged_look(home: Path)
     assert "The traveller flew to a place" in body and "You flew" not in body
     assert "&lt;script&gt;alert(1)&lt;/script&gt;" in body and "<script>" not in body
     titles = [box.label for box in app.checkbox]
+    assert not any("**" in one.replace("\\*", "") for one in titles), "what is read aloud has no Markdown"
     assert any("Chidi Castillo" in one and "Ukraine" in one and "23 to 25 Oct 2026" in one for one in titles)
     assert looks(home)[-1]["action"] == "dashboard unregistered" and looks(home)[-1]["travellers"] == 14
 

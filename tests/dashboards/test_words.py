@@ -90,3 +90,19 @@ def test_countries_have_names_and_map_codes() -> None:
     assert words.country_alpha_3("GB") == "GBR"
     assert words.country_name(None) == "Country not known"
     assert words.country_alpha_3("") is None
+
+
+@pytest.mark.parametrize(
+    ("text", "label"),
+    [
+        ("Luiz Chen-Williams (Jr.)", "Luiz Chen-Williams (Jr.)"),
+        ("22 Nov to 6 Dec 2026", "22 Nov to 6 Dec 2026"),
+        ("**bold** [x](http://a)", "\\*\\*bold\\*\\* \\[x\\](http\u2060\\://a)"),
+        ("- item", "\\- item"),
+        ("# one", "\\# one"),
+        ("1. one", "1\\. one"),
+        ("a\\*b", "a\\\\\\*b"),
+    ],
+)
+def test_a_label_is_read_as_it_is_written_and_means_nothing(text: str, label: str) -> None:
+    assert words.label(text) == label
