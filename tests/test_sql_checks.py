@@ -20,7 +20,7 @@ BY_WEEK = (
     "{0} as person_days_actual, 0.0 as person_days_planned"
 )
 PIECE = (
-    "create table core.stay_piece as select * from (values {}) as v "
+    "create table core.stay_piece as select *, 'likely' as presence from (values {}) as v "
     "(stay_id, traveller_key, starts_at, ends_at, candidate_count, is_home)"
 )
 COLUMNS = "(stay_id, starts_at, ends_at, candidate_count)"
@@ -146,8 +146,8 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
     "booking_status_is_listed": (
         ["create table reference.booking_status as select 'HK' as status_code"],
         [
-            "create table land.bookings as "
-            "select 1 as file_number, 1 as record_number, unnest(['hk', ' HK2 ']) as status_code"
+            "create table land.bookings as select 1 as file_number, 1 as record_number, "
+            "unnest(['hk', ' HK2 ']) as status_code"
         ],
         ["create table land.bookings as select 1 as file_number, 1 as record_number, 'ZZ1' as status_code"],
     ),

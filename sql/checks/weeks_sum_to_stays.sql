@@ -17,7 +17,11 @@ of_stays as (
                 epoch_us(
                     coalesce(
                         s.ends_at,
-                        case when s.starts_at < a.as_of then a.as_of else s.starts_at + a.open_time end
+                        case
+                            when s.starts_at < a.as_of then a.as_of
+                            when s.presence = 'overdue' then a.as_of + interval 1 microsecond
+                            else s.starts_at + a.open_time
+                        end
                     )
                 ) - epoch_us(s.starts_at) as hugeint
             ) * 2520 // s.candidate_count

@@ -103,7 +103,7 @@ stop_claim as (
         c.place_key,
         k.starts_at,
         case
-            when k.starts_at + a.open_time < a.as_of then least(k.starts_at + a.open_time, k.last_ends_at)
+            when k.starts_at + a.open_time <= a.as_of then least(k.starts_at + a.open_time, k.last_ends_at)
             else k.last_ends_at
         end as ends_at,
         2 as precedence,
@@ -129,7 +129,8 @@ stop_claim as (
     from stop_kind as k
     cross join parameter as a
     inner join stop_candidate as c on k.movement_key = c.movement_key
-    where k.known_ends_at is null and k.starts_at + a.open_time < a.as_of and k.starts_at + a.open_time < k.last_ends_at
+    where
+        k.known_ends_at is null and k.starts_at + a.open_time <= a.as_of and k.starts_at + a.open_time < k.last_ends_at
 ),
 
 gap_claim as (
@@ -240,7 +241,7 @@ evidence_interval as (
         least(
             coalesce(i.next_departs_at, timestamp '9999-01-01 00:00:00'),
             case
-                when i.starts_at + a.open_time < a.as_of then i.starts_at + a.open_time
+                when i.starts_at + a.open_time <= a.as_of then i.starts_at + a.open_time
                 else timestamp '9999-01-01 00:00:00'
             end
         ) as ends_at,
@@ -255,7 +256,7 @@ evidence_interval as (
         true as is_overdue
     from open_interval as i
     cross join parameter as a
-    where i.starts_at + a.open_time < a.as_of
+    where i.starts_at + a.open_time <= a.as_of
 ),
 
 evidence_claim as (

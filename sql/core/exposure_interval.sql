@@ -1,6 +1,7 @@
 -- Grain: exposure: stay piece cut where the rating in force changes.
 -- Rules: E1 (cut at rating changes only; the intervals partition the stay), S7 (an open stay that has begun ends at
--- as_of, one that begins later counts for open_ended_days), S9 (home only with count_home), P3, R4.
+-- as_of, one that begins later counts for open_ended_days; who is overdue from as_of on is so for an instant only),
+-- S9 (home only with count_home), P3, R4.
 with pieces as (
     select * from core.stay_piece
 ),
@@ -28,7 +29,12 @@ counted as (
         s.place_key,
         s.trip_key,
         s.starts_at,
-        coalesce(s.ends_at, case when s.starts_at < a.as_of then a.as_of else s.starts_at + a.open_time end) as ends_at,
+        case
+            when s.ends_at is not null then s.ends_at
+            when s.starts_at < a.as_of then a.as_of
+            when s.presence = 'overdue' then a.as_of + interval 1 microsecond
+            else s.starts_at + a.open_time
+        end as ends_at,
         s.ends_at is null as is_open,
         s.presence,
         s.candidate_count,

@@ -7,6 +7,7 @@ with pieces as (
         place_key,
         starts_at,
         ends_at,
+        presence,
         unnest(segment_keys) as segment_key
     from core.stay_piece
     where not is_home and presence not in ('transit', 'en_route')
@@ -34,7 +35,12 @@ select distinct
     p.place_key,
     z.zone_key,
     p.starts_at,
-    coalesce(p.ends_at, case when p.starts_at < a.as_of then a.as_of else p.starts_at + a.open_time end) as ends_at
+    case
+        when p.ends_at is not null then p.ends_at
+        when p.starts_at < a.as_of then a.as_of
+        when p.presence = 'overdue' then a.as_of + interval 1 microsecond
+        else p.starts_at + a.open_time
+    end as ends_at
 from pieces as p
 inner join belonging as b on p.segment_key = b.segment_key
 cross join parameter as a
