@@ -235,7 +235,8 @@ def empty_words(shown: Publication, at: datetime, filters: Filters | None = None
 def title(shown: Publication, at: datetime) -> str:
     """What the page asks, in the tense of the instant."""
     if at == shown.as_of:
-        return "Who is at risk now"
+        age = parts.old_age(shown)
+        return f"Who was at risk {words.span(age)} ago" if age else "Who is at risk now"
     return f"Who {'was' if at < shown.as_of else 'will be'} at risk on {words.moment(at, shown.zone, shown.as_of)}"
 
 
