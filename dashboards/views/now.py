@@ -54,7 +54,10 @@ def ask_filters(shown: Publication, at: datetime) -> Filters:
             help="People at an unknown level always stay listed.",
         )
         countries = first[1].multiselect(
-            "Country", offered["country"], format_func=words.country_name, key="now-country"
+            "Country",
+            sorted(offered["country"], key=words.country_name),
+            format_func=words.country_name,
+            key="now-country",
         )
         presences = first[2].multiselect(
             "Presence", offered["presence"], format_func=lambda value: words.lookup(words.PRESENCE, value)
