@@ -18,7 +18,7 @@ from streamlit.delta_generator import DeltaGenerator
 from dashboards import data, words
 from dashboards.data import Publication, Row
 from pipelines.errors import MusterError
-from pipelines.instants import parse_instant
+from pipelines.instants import OLD_AFTER, parse_instant
 from pipelines.run_history import newest_run
 
 Kind = Literal["alarm", "warn", "info"]
@@ -26,8 +26,6 @@ Kind = Literal["alarm", "warn", "info"]
 STYLE = Path(__file__).parent / "style.css"
 ALL_DAYS = (date(1000, 1, 1), date(9998, 12, 31))
 """What a day's field takes: every year of four digits, so that a refused one is known here and not only on screen."""
-OLD_AFTER = timedelta(hours=26)
-"""A daily run that came has an as_of younger than this."""
 
 
 def now() -> datetime:
@@ -87,6 +85,12 @@ def describe_feed(feed: Row, shown: Publication) -> str:
     return f"{feed['feed']}: {state}, newest received {newest}"
 
 
+def old_age(shown: Publication) -> timedelta | None:
+    """How old what is shown is, where that is older than a daily run leaves it."""
+    age = now() - shown.as_of
+    return age if age >= OLD_AFTER else None
+
+
 def banner(shown: Publication) -> None:
     """What is shown, as of when, for whom, and what makes all of it less than certain."""
     at = words.moment(shown.as_of, shown.zone)
@@ -108,8 +112,8 @@ def banner(shown: Publication) -> None:
     if shown.has_invented_ratings:
         text = "Levels on this page come from no real provider. Decide nothing by them."
         found.append(Notice("alarm", "Invented ratings: demonstration only.", text))
-    age = now() - shown.as_of
-    if age > OLD_AFTER:
+    age = old_age(shown)
+    if age:
         text = "Nothing newer has been published; run 'muster run' to bring it up to date."
         found.append(Notice("warn", f"This is the state {words.span(age)} ago.", text))
     newest = newest_run(data.home())

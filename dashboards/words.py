@@ -12,11 +12,13 @@ import re
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from zoneinfo import ZoneInfo
 
 import babel
 import pycountry
+
+from pipelines.instants import span
 
 
 @dataclass(frozen=True)
@@ -212,17 +214,6 @@ def moment(instant: datetime | None, zone: str, beside: datetime | None = None) 
     if name[:1] in "+-":
         name = f"UTC{name}"
     return f"{local:%a} {local.day} {local:%b}{year} {local:%H:%M} {name}"
-
-
-def span(length: timedelta) -> str:
-    """A length of time in its largest fitting unit: ``40 minutes``, ``5 hours``, ``3 days``."""
-    seconds = abs(length.total_seconds())
-    for size, unit in ((86400.0, "day"), (3600.0, "hour")):
-        if seconds >= 2 * size or (unit == "day" and seconds >= 1.5 * size):
-            count = round(seconds / size)
-            return f"{count:,} {unit}{'' if count == 1 else 's'}"
-    minutes = round(seconds / 60)
-    return "less than a minute" if minutes < 1 else f"{minutes} minute{'' if minutes == 1 else 's'}"
 
 
 def since(start: datetime | None, at: datetime) -> str:

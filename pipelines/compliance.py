@@ -43,6 +43,11 @@ def decide(
                     f"Nothing is asked of the trip '{trip_id}' by the name '{requirement}'; "
                     "'muster policy explain' lists what is."
                 )
+            if row[5] == "not_applicable":
+                raise UsageError(
+                    f"The requirement '{requirement}' does not apply to the trip '{trip_id}', so there is nothing to "
+                    "decide; 'muster policy explain' says why."
+                )
             found.append(decisions.PolicyFinding(*row))
     finally:
         con.close()

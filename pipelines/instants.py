@@ -7,6 +7,8 @@ import zoneinfo
 
 from pipelines.errors import UsageError
 
+OLD_AFTER = datetime.timedelta(hours=26)
+"""A daily run may be two hours late before what it published is called old."""
 EXAMPLE = "2026-11-22T08:00Z or 2026-11-22 or '2026-11-22 09:30'"
 
 
@@ -33,3 +35,14 @@ def parse_instant(text: str, timezone: str, option: str) -> datetime.datetime:
 def now() -> datetime.datetime:
     """The present instant as naive UTC, to the second."""
     return datetime.datetime.now(datetime.UTC).replace(tzinfo=None, microsecond=0)
+
+
+def span(length: datetime.timedelta) -> str:
+    """A length of time in its largest fitting unit: ``40 minutes``, ``5 hours``, ``3 days``."""
+    seconds = abs(length.total_seconds())
+    for size, unit in ((86400.0, "day"), (3600.0, "hour")):
+        if seconds >= 2 * size or (unit == "day" and seconds >= 1.5 * size):
+            count = round(seconds / size)
+            return f"{count:,} {unit}{'' if count == 1 else 's'}"
+    minutes = round(seconds / 60)
+    return "less than a minute" if minutes < 1 else f"{minutes} minute{'' if minutes == 1 else 's'}"

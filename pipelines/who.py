@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import access_log
 from pipelines.errors import UsageError
+from pipelines.instants import OLD_AFTER, now, span
 from pipelines.published import NAME_ROLES, PublicationRow, open_role, opened_generation, publication_row
 from pipelines.settings import Home, load_settings
 from pipelines.tables import instant_text
@@ -24,10 +25,6 @@ if TYPE_CHECKING:
 LEVEL_NAMES = {1: "Insignificant", 2: "Low", 3: "Medium", 4: "High", 5: "Extreme"}
 NOT_KNOWN = "not known"
 INCLUDABLE = ("transit", "en_route", "home")
-
-
-OLD_AFTER_DAYS = 26 / 24
-"""A daily run may be two hours late before what it published is called old."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -245,6 +242,8 @@ def ask(con: duckdb.DuckDBPyConnection, home: Home, role: str, question: Questio
     notes = _notes(con, publication, question)
     if question.at is None and question.from_at is None:
         notes += _age_notes(publication)
+    else:
+        notes += _time_notes(con, publication, question, role, _nameless(columns, rows) if with_names else 0)
     if with_names:
         place = columns.index("traveller_id")
         parameters = {key: str(value) for key, value in dataclasses.asdict(question).items() if value}
@@ -415,12 +414,49 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
     return notes + publication_notes(con, publication)
 
 
+def _nameless(columns: list[str], rows: list[tuple[Any, ...]]) -> int:
+    """Of how many travellers neither a name nor a way to reach them is held."""
+    places = [columns.index(name) for name in ("full_name", "mobile_phone", "email")]
+    key = columns.index("traveller_id")
+    return len({row[key] for row in rows if all(row[place] is None for place in places)})
+
+
 def _age_notes(publication: PublicationRow) -> list[str]:
     """Where 'now' was long ago: runs may have stopped, and then no feed could become stale either."""
-    days = (datetime.datetime.now(datetime.UTC).replace(tzinfo=None) - publication.as_of) / datetime.timedelta(days=1)
-    if days < OLD_AFTER_DAYS:
+    age = now() - publication.as_of
+    if age < OLD_AFTER:
         return []
-    return [f"This is the state {_count(int(days), 'day')} ago; 'muster run' makes it that of now."]
+    return [f"This is the state {span(age)} ago; 'muster run' makes it that of now."]
+
+
+def _time_notes(
+    con: duckdb.DuckDBPyConnection, publication: PublicationRow, question: Question, role: str, nameless: int
+) -> list[str]:
+    """What an instant other than `as_of` means: what is told of it, and of whom no contact is held for it."""
+    from_at = question.from_at or question.at or publication.as_of
+    until_at = question.to_at or from_at
+    zone, notes = publication.office_timezone, []
+    first_at = (con.execute("select min(starts_at) from mart.stay").fetchone() or (None,))[0]
+    if first_at is not None and from_at < first_at:
+        notes.append(
+            f"What is published begins on {instant_text(first_at, zone)}: of a time before it nothing is known, and "
+            "that nobody is listed does not mean that nobody was there."
+        )
+    elif from_at < publication.as_of:
+        notes.append("By what is known now about that time, which may be more than was known then.")
+    if until_at > publication.as_of:
+        notes.append("By plans as known now; whoever books later is not in it. Levels are those in force now.")
+    if nameless and role == "duty":
+        from pipelines.publish import DUTY_DAYS_AFTER, DUTY_DAYS_BEFORE  # takes long to import, and few need it
+
+        first_named_at = publication.as_of - datetime.timedelta(days=DUTY_DAYS_BEFORE)
+        last_named_at = publication.as_of + datetime.timedelta(days=DUTY_DAYS_AFTER)
+        if from_at < first_named_at or until_at > last_named_at:
+            notes.append(
+                f"No name or phone of {_count(nameless, 'traveller')}: the role duty has those of people in place from "
+                f"{DUTY_DAYS_BEFORE} days before to {DUTY_DAYS_AFTER} days after the run; --role steward has all."
+            )
+    return notes
 
 
 def publication_notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow) -> list[str]:

@@ -54,7 +54,10 @@ def ask_filters(shown: Publication, at: datetime) -> Filters:
             help="People at an unknown level always stay listed.",
         )
         countries = first[1].multiselect(
-            "Country", offered["country"], format_func=words.country_name, key="now-country"
+            "Country",
+            sorted(offered["country"], key=words.country_name),
+            format_func=words.country_name,
+            key="now-country",
         )
         presences = first[2].multiselect(
             "Presence", offered["presence"], format_func=lambda value: words.lookup(words.PRESENCE, value)
@@ -235,7 +238,8 @@ def empty_words(shown: Publication, at: datetime, filters: Filters | None = None
 def title(shown: Publication, at: datetime) -> str:
     """What the page asks, in the tense of the instant."""
     if at == shown.as_of:
-        return "Who is at risk now"
+        age = parts.old_age(shown)
+        return f"Who was at risk {words.span(age)} ago" if age else "Who is at risk now"
     return f"Who {'was' if at < shown.as_of else 'will be'} at risk on {words.moment(at, shown.zone, shown.as_of)}"
 
 

@@ -64,7 +64,8 @@ def show_countries(shown: Publication) -> None:
 def show() -> None:
     """Draw the page."""
     shown = data.publication()
-    st.title("How many are at risk now")
+    age = parts.old_age(shown)
+    st.title(f"How many were at risk {words.span(age)} ago" if age else "How many are at risk now")
     parts.banner(shown)
     st.html(f'<p class="m-facts">{words.safe(small.EXPLAINED, 300)}</p>')
     parts.cards(cards(now.headline(shown, shown.as_of)))

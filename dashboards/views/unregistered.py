@@ -85,7 +85,10 @@ def ask_filters(shown: Publication) -> Filters:
             "Affiliation", offered["affiliations"], format_func=queue_list.or_none, key=f"{KEY}-affiliation"
         )
         countries = second[2].multiselect(
-            "Country", offered["countries"], format_func=words.country_name, key=f"{KEY}-country"
+            "Country",
+            sorted(offered["countries"], key=words.country_name),
+            format_func=words.country_name,
+            key=f"{KEY}-country",
         )
     return Filters(
         statuses=tuple(statuses),

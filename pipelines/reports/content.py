@@ -188,6 +188,14 @@ def _unknown_level(reader: Reader, shares: dict[str, Any]) -> Figure:
     return Figure("Level not known", reader.days(days, ("week_levels", "person_days", index)), "person-days")
 
 
+def change_words(now: float, before: float) -> str:
+    """How a figure stands to the week before, in whole per cent: a change too small for one is none."""
+    percent = f"{now / before - 1:+.0%}"
+    if percent.strip("+-") == "0%":
+        return ", as the week before"
+    return f", {percent.replace('-', '−')} against the week before"
+
+
 def _sentences(reader: Reader) -> tuple[str, ...]:
     said = []
     levels = reader.rows("week_levels")
@@ -197,8 +205,8 @@ def _sentences(reader: Reader) -> tuple[str, ...]:
         said += [f"{now} person-days abroad."] if now != WITHHELD else []
     elif now or before:
         known = not isinstance(before, str) and before
-        change = f", {now / float(before) - 1:+.0%} against the week before" if known else ""
-        said.append(f"{now:,.0f} person-days abroad{change.replace('-', '−')}.")
+        change = change_words(float(now), float(before)) if known else ""
+        said.append(f"{now:,.0f} person-days abroad{change}.")
     arrivals = [row for row in reader.rows("week_arrivals") if row["risk_level"] is not None]
     people = _noun(reader.people(len({row["traveller_id"] for row in arrivals})), "traveller")
     said.append(

@@ -90,6 +90,11 @@ def test_who_is_hidden_by_the_level_filter_in_a_country_is_said_and_shown(at_hom
     assert "hidden by the level filter" not in text(app)
 
 
+def test_countries_are_offered_by_their_names(at_home: Path) -> None:
+    names = list(run().multiselect[1].options)
+    assert names == sorted(names) and names[:2] == ["Afghanistan", "Brazil"]
+
+
 def test_an_empty_list_of_a_country_says_nobody_there_only_where_nobody_is(at_home: Path) -> None:
     app = run()
     app.multiselect[1].set_value(["BR"]).run()

@@ -275,6 +275,7 @@ def test_requirements_are_decided_and_the_newest_counts(home: Path) -> None:
     [
         (["trip1", "elevated_approval", "--as", "maybe"], "There is no decision 'maybe'; choose one of accepted, "),
         (["trip1", "elevated_approval"], "There is nothing to record"),
+        (["trip9", "elevated_approval", "--as", "waived"], "'elevated_approval' does not apply to the trip 'trip9'"),
         (["trip1", "training", "--as", "waived"], "Nothing is asked of the trip 'trip1' by the name 'training'"),
     ],
 )

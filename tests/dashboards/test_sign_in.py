@@ -171,7 +171,7 @@ def test_a_role_that_is_taken_away_is_gone_from_an_open_page(chromium: Any, serv
     page.wait_for_selector(f"text={NAME}", timeout=30_000)
     try:
         (served.home / "muster.yml").write_text(ROLES.replace("example: duty", "example: viewer"))
-        page.wait_for_selector("text=How many are at risk now", timeout=15_000)
+        page.wait_for_selector("text=How many were at risk", timeout=15_000)
         assert NAME not in shown(page)
         (served.home / "muster.yml").write_text("roles: {}\n")
         page.wait_for_selector("text=you have no access to Muster", timeout=15_000)

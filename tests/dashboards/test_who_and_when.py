@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from streamlit.testing.v1 import AppTest
 
-from dashboards import data, words
+from dashboards import data, parts, words
 from dashboards.data import incident, now, person
 from dashboards.data.incident import Place
 from dashboards.data.now import Filters
@@ -55,7 +55,7 @@ def test_the_page_lists_whom_the_command_lists(
 def test_the_instant_can_be_moved(at_home: Path) -> None:
     app = run()
     app.radio[0].set_value("Another time").run()
-    assert app.title[0].value == "Who is at risk now", "the time offered first is this hour"
+    assert app.title[0].value.startswith("Who was at risk "), "the time offered first is this hour"
     app.date_input[0].set_value("2026-11-20").run()
     assert not app.exception
     assert app.title[0].value == "Who will be at risk on Fri 20 Nov 09:00 GMT"
@@ -72,6 +72,23 @@ def test_the_instant_can_be_moved(at_home: Path) -> None:
     assert "2027-03-01 is outside the days that can be asked about." in body
     assert "Choose a day from 2025-11-11 to 2026-11-26" in body
     assert not app.subheader and 'class="m-card-figure"' not in body and app.title[0].value == "Who is at risk"
+
+
+@pytest.mark.parametrize(
+    ("hours", "title"),
+    [(1, "Who is at risk now"), (30, "Who was at risk 30 hours ago"), (86, "Who was at risk 4 days ago")],
+)
+def test_the_title_says_how_old_the_state_is_as_the_command_does(
+    hours: int, title: str, at_home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(parts, "now", lambda: fixture.AS_OF + timedelta(hours=hours))
+    monkeypatch.setattr("pipelines.who.now", lambda: fixture.AS_OF + timedelta(hours=hours))
+    notes = who(Home(at_home), "analyst", Question()).notes
+    assert run().title[0].value == title
+    said = title.removeprefix("Who was at risk ")
+    assert [note for note in notes if note.startswith("This is the state")] == (
+        [f"This is the state {said}; 'muster run' makes it that of now."] if hours > 26 else []
+    )
 
 
 def test_evidence_is_in_words(at_home: Path) -> None:

@@ -53,6 +53,30 @@ def test_nobody_is_said_to_be_nobody(published: Home) -> None:
         assert not answer.rows and answer.notes[0] == "0 travellers listed."
 
 
+def test_another_time_says_what_it_is_told_by(published: Home) -> None:
+    def notes(role: str = "duty", **asked: datetime.datetime) -> str:
+        return " ".join(who(published, role, Question(**asked)).notes)
+
+    before = notes(at=instant("2024-01-01"))
+    assert "What is published begins on 2025-11-20 00:00 UTC" in before and "does not mean that nobody was" in before
+    assert "which may be more than was known then" in notes(at=instant("2025-11-21"))
+    later = notes(at=instant("2026-12-21"))
+    assert "By plans as known now; whoever books later is not in it." in later
+    assert "whoever books later" in notes(from_at=instant("2026-11-01"), to_at=instant("2026-12-01"))
+    now = notes()
+    assert not any(part in now for part in ("whoever books", "known then", "is published begins"))
+
+
+def test_people_without_a_contact_outside_the_days_of_duty_are_explained(published: Home) -> None:
+    path = (published.root / "published" / "current").resolve() / "duty.duckdb"
+    with duckdb.connect(str(path)) as con:
+        con.execute("delete from mart.traveller_contact where traveller_id = 't_fay'")
+    told = "No name or phone of 1 traveller: the role duty has those of people in place from 30 days before to 14 days"
+    assert any(note.startswith(told) for note in who(published, "duty", Question(at=instant("2026-12-21"))).notes)
+    assert not any(note.startswith("No name") for note in who(published, "duty", Question()).notes)
+    assert not any("No name" in note for note in who(published, "analyst", Question(at=instant("2026-12-21"))).notes)
+
+
 def test_unknown_level_passes_every_minimum(published: Home) -> None:
     assert ids(who(published, "analyst", Question(min_level=5))) == ["t_cat", "t_bob"]
 

@@ -20,8 +20,9 @@ from lxml import etree, html
 from pypdf import PdfReader
 
 from pipelines import bridge
+from pipelines.commands import reporting
 from pipelines.errors import MusterError, UsageError
-from pipelines.reports import content, pdf, week, workbook
+from pipelines.reports import content, pdf, proof, week, workbook
 from pipelines.reports.model import Column, Table
 from pipelines.settings import SQL, Home
 
@@ -372,3 +373,26 @@ def test_dagster_writes_the_report_of_a_partition(office: Home) -> None:
         context = dg.build_schedule_context(instance, scheduled_execution_time=monday)
         asked = made.resolve_schedule_def("weekly").evaluate_tick(context)
     assert [request.partition_key for request in asked.run_requests or []] == ["2026-11-09"]
+
+
+@pytest.mark.parametrize(
+    ("now", "before", "words"),
+    [
+        (141.0, 100.0, ", +41% against the week before"),
+        (80.0, 100.0, ", −20% against the week before"),
+        (99.9, 100.0, ", as the week before"),
+        (100.4, 100.0, ", as the week before"),
+        (0.0, 100.0, ", −100% against the week before"),
+    ],
+)
+def test_a_change_of_less_than_one_per_cent_is_none(now: float, before: float, words: str) -> None:
+    assert content.change_words(now, before) == words
+
+
+def test_a_sum_that_misses_zero_by_its_last_digits_is_shown_as_zero(
+    office: Home, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    found = [proof.WeekProof(bridge.Week(datetime.date(2026, 11, 2)), 10.0, 2.0, 9.09495e-13, -9.09495e-13)]
+    monkeypatch.setattr(proof, "prove", lambda *_: found)
+    reporting.check_weeks(office, "csv")
+    assert capsys.readouterr().out.splitlines()[1] == "2026-W45,10.0,2.0,0.0,0.0,true"
