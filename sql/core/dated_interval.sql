@@ -2,6 +2,9 @@
 -- Rules: S1 (times beat dates: what is given in dates is clipped by movements to, from or within its place).
 -- Between a departure from the place and the next arrival there the traveller was away; before the first event an
 -- arrival says away, a departure says there; after the last one the other way round. Open ends stay in year 9999.
+-- A lone journey says less: one from a third place, more than 7 days into the stay, of a traveller whom no movement
+-- shows away since its start (none before, or the last one home before it). It takes nothing but its own time, for
+-- weeks that the traveller declared weigh more than a way back that nobody booked.
 with segments as (
     select
         s.segment_key,
@@ -18,22 +21,63 @@ with segments as (
     where s.segment_kind in ('lodging', 'presence') and s.segment_status <> 'cancelled' and s.starts_at is not null
 ),
 
+journeys as (
+    select
+        traveller_key,
+        from_place_key,
+        to_place_key,
+        starts_at,
+        ends_at,
+        lag(to_place_key) over (partition by traveller_key order by ends_at, movement_key) as last_place_key,
+        lag(ends_at) over (partition by traveller_key order by ends_at, movement_key) as last_ends_at
+    from core.movement
+    where is_confirmed
+),
+
+lone as (
+    select
+        j.traveller_key,
+        j.to_place_key,
+        j.starts_at,
+        coalesce(j.last_ends_at, timestamp '0001-01-01 00:00:00') as last_ends_at
+    from journeys as j
+    inner join core.traveller as t on j.traveller_key = t.traveller_key
+    inner join core.place as f on j.from_place_key = f.place_key
+    left join core.place as l on j.last_place_key = l.place_key
+    where
+        f.country_code <> t.home_country_code
+        and (j.last_place_key is null or l.country_code = t.home_country_code)
+),
+
+-- An event counts for what begins from begins_from to begins_to on.
 events as (
     select
         traveller_key,
         to_place_key as place_key,
         ends_at as happens_at,
-        true as is_arrival
-    from core.movement
-    where is_confirmed
+        true as is_arrival,
+        timestamp '0001-01-01 00:00:00' as begins_from,
+        ends_at as begins_to
+    from journeys
     union all
     select
         traveller_key,
         from_place_key as place_key,
         starts_at as happens_at,
-        false as is_arrival
-    from core.movement
-    where is_confirmed and from_place_key is not null
+        false as is_arrival,
+        timestamp '0001-01-01 00:00:00' as begins_from,
+        starts_at as begins_to
+    from journeys
+    where from_place_key is not null
+    union all
+    select
+        traveller_key,
+        to_place_key as place_key,
+        starts_at as happens_at,
+        false as is_arrival,
+        last_ends_at as begins_from,
+        starts_at - interval 7 day as begins_to
+    from lone
 ),
 
 touching as (
@@ -49,7 +93,9 @@ touching as (
         e.is_arrival
     from segments as s
     inner join events as e
-        on s.traveller_key = e.traveller_key and e.happens_at > s.starts_at and e.happens_at < s.ends_at
+        on
+            s.traveller_key = e.traveller_key and e.happens_at > s.starts_at and e.happens_at < s.ends_at
+            and e.begins_from <= s.starts_at and e.begins_to >= s.starts_at
     where s.is_dated
 ),
 
