@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 
 from pipelines import access_log, decisions
 from pipelines.errors import MusterError, UsageError
+from pipelines.notes import publication_notes
 from pipelines.published import NAME_ROLES, current, open_role, publication_row
 from pipelines.settings import REFERENCE, Home
-from pipelines.who import publication_notes
 
 if TYPE_CHECKING:
     import duckdb

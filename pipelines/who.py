@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import access_log
 from pipelines.errors import UsageError
-from pipelines.instants import OLD_AFTER, now, span
+from pipelines.notes import age_notes, counted, publication_notes, time_notes
 from pipelines.published import NAME_ROLES, PublicationRow, open_role, opened_generation, publication_row
 from pipelines.settings import Home, load_settings
 from pipelines.tables import instant_text
@@ -241,9 +241,11 @@ def ask(con: duckdb.DuckDBPyConnection, home: Home, role: str, question: Questio
     columns, rows = _rows(con, with_names)
     notes = _notes(con, publication, question)
     if question.at is None and question.from_at is None:
-        notes += _age_notes(publication)
+        notes += age_notes(publication)
     else:
-        notes += _time_notes(con, publication, question, role, _nameless(columns, rows) if with_names else 0)
+        from_at = question.from_at or question.at or publication.as_of
+        nameless = _nameless(columns, rows) if with_names else 0
+        notes += time_notes(con, publication, (from_at, question.to_at or from_at), role, nameless)
     if with_names:
         place = columns.index("traveller_id")
         parameters = {key: str(value) for key, value in dataclasses.asdict(question).items() if value}
@@ -379,36 +381,36 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
     ).fetchone()
     people, unknown, unplaced, overdue, possible, transit, en_route, unjudged, *rest = counts or (0,) * 12
     coarse, higher, coarse_in, higher_in = rest
-    notes = [f"{_count(people, 'traveller')} listed."]
+    notes = [f"{counted(people, 'traveller')} listed."]
     if unknown:
         notes.append(
-            f"Level not known for {_count(unknown, 'traveller')}, {unplaced} of them at a place that could not be "
+            f"Level not known for {counted(unknown, 'traveller')}, {unplaced} of them at a place that could not be "
             "recognised: not known is not low."
         )
     if higher:
         level = question.min_level
         country = f"--country {higher_in[0]}" if len(higher_in) == 1 else "--country"
         notes.append(
-            f"{_count(higher, 'traveller')} known only by country ({_some(higher_in)}): below level {level} by the "
+            f"{counted(higher, 'traveller')} known only by country ({_some(higher_in)}): below level {level} by the "
             f"country's own level, yet something rated inside it is at {level} or higher; {country} lists them."
         )
     if overdue:
-        notes.append(f"{_count(overdue, 'traveller')} overdue: no onward journey is known.")
+        notes.append(f"{counted(overdue, 'traveller')} overdue: no onward journey is known.")
     if possible:
         notes.append(
-            f"{_count(possible, 'traveller')} only possibly there (weight below 1 shares a person over places)."
+            f"{counted(possible, 'traveller')} only possibly there (weight below 1 shares a person over places)."
         )
     left_out = [f"{number} {word}" for number, word in ((transit, "in transit"), (en_route, "en route")) if number]
     if left_out:
         notes.append(f"Left out: {' and '.join(left_out)}; add --include transit,en_route to list them.")
     if unjudged:
         notes.append(
-            f"{_count(unjudged, 'traveller')} at a place without a known country or position could not be compared "
+            f"{counted(unjudged, 'traveller')} at a place without a known country or position could not be compared "
             "and may be there too; ask without the filter to see them."
         )
     if question.near and coarse:
         notes.append(
-            f"{_count(coarse, 'traveller')} known only by country or region ({_some(coarse_in)}): not near by its "
+            f"{counted(coarse, 'traveller')} known only by country or region ({_some(coarse_in)}): not near by its "
             "largest city alone, and may be near all the same; --country lists them."
         )
     return notes + publication_notes(con, publication)
@@ -419,67 +421,6 @@ def _nameless(columns: list[str], rows: list[tuple[Any, ...]]) -> int:
     places = [columns.index(name) for name in ("full_name", "mobile_phone", "email")]
     key = columns.index("traveller_id")
     return len({row[key] for row in rows if all(row[place] is None for place in places)})
-
-
-def _age_notes(publication: PublicationRow) -> list[str]:
-    """Where 'now' was long ago: runs may have stopped, and then no feed could become stale either."""
-    age = now() - publication.as_of
-    if age < OLD_AFTER:
-        return []
-    return [f"This is the state {span(age)} ago; 'muster run' makes it that of now."]
-
-
-def _time_notes(
-    con: duckdb.DuckDBPyConnection, publication: PublicationRow, question: Question, role: str, nameless: int
-) -> list[str]:
-    """What an instant other than `as_of` means: what is told of it, and of whom no contact is held for it."""
-    from_at = question.from_at or question.at or publication.as_of
-    until_at = question.to_at or from_at
-    zone, notes = publication.office_timezone, []
-    first_at = (con.execute("select min(starts_at) from mart.stay").fetchone() or (None,))[0]
-    if first_at is not None and from_at < first_at:
-        notes.append(
-            f"What is published begins on {instant_text(first_at, zone)}: of a time before it nothing is known, and "
-            "that nobody is listed does not mean that nobody was there."
-        )
-    elif from_at < publication.as_of:
-        notes.append("By what is known now about that time, which may be more than was known then.")
-    if until_at > publication.as_of:
-        notes.append("By plans as known now; whoever books later is not in it. Levels are those in force now.")
-    if nameless and role == "duty":
-        from pipelines.publish import DUTY_DAYS_AFTER, DUTY_DAYS_BEFORE  # takes long to import, and few need it
-
-        first_named_at = publication.as_of - datetime.timedelta(days=DUTY_DAYS_BEFORE)
-        last_named_at = publication.as_of + datetime.timedelta(days=DUTY_DAYS_AFTER)
-        if from_at < first_named_at or until_at > last_named_at:
-            notes.append(
-                f"No name or phone of {_count(nameless, 'traveller')}: the role duty has those of people in place from "
-                f"{DUTY_DAYS_BEFORE} days before to {DUTY_DAYS_AFTER} days after the run; --role steward has all."
-            )
-    return notes
-
-
-def publication_notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow) -> list[str]:
-    """What every screen and report must say of its source: invented ratings, feeds that are stale or missing (F3)."""
-    notes = []
-    if publication.has_invented_ratings:
-        notes.append("INVENTED RATINGS: this home holds made-up risk levels. Do not act on them.")
-    rows = con.execute(
-        """
-        select feed, status, newest_received_at, is_optional
-        from mart.feed_status
-        where status <> 'current'
-        order by feed
-        """
-    ).fetchall()
-    unused = [feed for feed, status, _, is_optional in rows if status == "missing" and is_optional]
-    for feed, status, newest, _ in rows:
-        if feed not in unused:
-            seen = f", last received {instant_text(newest, publication.office_timezone)}" if newest else ""
-            notes.append(f"Feed '{feed}' is {status}{seen}.")
-    if unused:
-        notes.append(f"Optional feeds that never came: {', '.join(unused)}.")
-    return notes
 
 
 def _title(publication: PublicationRow, question: Question) -> str:
@@ -495,7 +436,3 @@ def _title(publication: PublicationRow, question: Question) -> str:
 def _some(codes: list[str], limit: int = 12) -> str:
     more = f" and {len(codes) - limit} more" if len(codes) > limit else ""
     return ", ".join(codes[:limit]) + more
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

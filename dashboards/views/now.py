@@ -247,7 +247,7 @@ def say_instant(shown: Publication, at: datetime) -> None:
     """What an instant other than `as_of` means for what is shown."""
     if at == shown.as_of:
         return
-    text = "By plans as known now; whoever books later is not in it. Levels are those in force now."
+    text = "By plans as known now; whoever books later is not in it. Levels are those known now to hold then."
     if at < shown.as_of:
         text = "By what is known now about that time, which may be more than was known then."
         if shown.role == "duty" and at < shown.as_of - now.NAMES_BACK:
