@@ -89,8 +89,8 @@ def ask_namesake(understood: Place) -> tuple[Place, str]:
         place, title = offered[number], full_name(offered[number])
     where = f"At {place.latitude:.2f}, {place.longitude:.2f}."
     if understood.namesakes and place is understood:
-        others = words.joined([full_name(one) for one in understood.namesakes[:3]], "or")
-        text = f"{where} Not {others}: choose it above if it is meant, or add the country to the name."
+        others = "; ".join(full_name(one) for one in understood.namesakes[:3])
+        text = f"{where} If another is meant, choose it above or add its country to the name: {others}."
         parts.notice("warn", f"Understood as {title}.", text)
     else:
         parts.notice("info", f"Understood as {title}.", where)

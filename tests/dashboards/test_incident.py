@@ -122,7 +122,9 @@ def test_namesakes_are_offered_and_what_was_understood_is_said_loudly(page: Path
     app = ask_place("San José")
     said = "Understood as San Jose, California, United States."
     assert f'm-notice-warn" role="status"><strong>{said}' in text(app)
-    assert "Not San José, San Jose, Costa Rica or San Jose (region), Costa Rica: choose it above" in text(app)
+    assert "choose it above or add its country to the name: San José, San Jose, Costa Rica; San Jose (region)" in text(
+        app
+    )
     choice = app.selectbox(key="namesake-5392171")
     assert choice.options == [
         "San Jose, California, United States",
