@@ -53,8 +53,8 @@ def time_notes(
         last_named_at = publication.as_of + datetime.timedelta(days=DUTY_DAYS_AFTER)
         if from_at < first_named_at or until_at > last_named_at:
             notes.append(
-                f"No name or phone of {counted(nameless, 'traveller')}: the role duty has those of people in place from "
-                f"{DUTY_DAYS_BEFORE} days before to {DUTY_DAYS_AFTER} days after the run; --role steward has all."
+                f"No name or phone of {counted(nameless, 'traveller')}: the role duty has those of people in place"
+                f" from {DUTY_DAYS_BEFORE} days before to {DUTY_DAYS_AFTER} days after the run; --role steward has all."
             )
     return notes
 
