@@ -130,10 +130,17 @@ following as (
 timed as (
     select
         t.movement_key,
+        t.trip_key,
         t.traveller_key,
         t.from_place_key,
         t.to_place_key,
+        t.is_from_guessed,
+        t.is_to_guessed,
+        t.to_candidate_count,
+        t.segment_key,
         t.is_confirmed,
+        t.has_disagreement,
+        t.segment_keys,
         coalesce(f.starts_at, t.starts_at) as starts_at,
         case
             when f.ends_at is null then t.ends_at else greatest(f.ends_at, f.starts_at + to_seconds(60))
@@ -144,8 +151,13 @@ timed as (
 
 followed as (
     select
-        *,
-        lead(starts_at) over (partition by traveller_key order by starts_at, movement_key) as next_starts_at
+        movement_key,
+        traveller_key,
+        to_place_key,
+        starts_at,
+        ends_at,
+        is_confirmed,
+        lead(starts_at) over (partition by traveller_key order by starts_at) as next_starts_at
     from timed
 ),
 
@@ -189,11 +201,10 @@ select
     t.is_to_guessed,
     t.to_candidate_count,
     t.segment_key,
-    m.starts_at,
-    coalesce(o.starts_at, m.ends_at) as ends_at,
+    t.starts_at,
+    coalesce(o.starts_at, t.ends_at) as ends_at,
     t.is_confirmed,
     t.has_disagreement,
     t.segment_keys
-from told as t
-inner join timed as m on t.movement_key = m.movement_key
+from timed as t
 left join onward as o on t.movement_key = o.movement_key
