@@ -141,6 +141,9 @@ create table mart.current_exposure (exposure_id varchar, stay_id varchar, travel
     integer, risk_level integer, worst_case_level integer, rating_status varchar, evacuation_status varchar, is_open
     boolean, since_at timestamp, until_at timestamp, latitude double, longitude double, place_status varchar,
     precision varchar);
+create table mart.open_exposure (stay_id varchar, traveller_id varchar, place_id varchar, starts_at timestamp, ends_at
+    timestamp, security_level integer, medical_level integer, risk_level integer, worst_case_level integer,
+    rating_status varchar, evacuation_status varchar);
 create table mart.feed_status (feed varchar, files bigint, records bigint, loaded bigint, rejected bigint, blank
     bigint, newest_received_at timestamp, status varchar, is_optional boolean, failed_files bigint, held_files
     bigint);
@@ -255,6 +258,15 @@ def _fill_from_stays(con: duckdb.DuckDBPyConnection) -> None:
     """What follows from the stays: their exposure, a trip each."""
     names = [row[0] for row in con.execute("describe mart.exposure").fetchall()]
     con.execute(f"insert into mart.exposure select {', '.join(names)} from mart.current_exposure")
+    con.execute(
+        """
+        insert into mart.open_exposure by name
+        select stay_id, traveller_id, place_id, ends_at as starts_at, security_level, medical_level, risk_level,
+            worst_case_level, rating_status, evacuation_status
+        from mart.exposure
+        where is_open
+        """
+    )
     con.execute(
         """
         insert into mart.trip

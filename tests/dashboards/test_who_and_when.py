@@ -82,7 +82,7 @@ def test_the_title_says_how_old_the_state_is_as_the_command_does(
     hours: int, title: str, at_home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(parts, "now", lambda: fixture.AS_OF + timedelta(hours=hours))
-    monkeypatch.setattr("pipelines.who.now", lambda: fixture.AS_OF + timedelta(hours=hours))
+    monkeypatch.setattr("pipelines.notes.now", lambda: fixture.AS_OF + timedelta(hours=hours))
     notes = who(Home(at_home), "analyst", Question()).notes
     assert run().title[0].value == title
     said = title.removeprefix("Who was at risk ")
