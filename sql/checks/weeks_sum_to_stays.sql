@@ -19,7 +19,7 @@ of_stays as (
                         s.ends_at,
                         case
                             when s.starts_at < a.as_of then a.as_of
-                            when s.presence = 'overdue' then a.as_of + interval 1 microsecond
+                            when s.starts_at = a.as_of and s.presence = 'overdue' then a.as_of + interval 1 microsecond
                             else s.starts_at + a.open_time
                         end
                     )

@@ -32,7 +32,7 @@ counted as (
         case
             when s.ends_at is not null then s.ends_at
             when s.starts_at < a.as_of then a.as_of
-            when s.presence = 'overdue' then a.as_of + interval 1 microsecond
+            when s.starts_at = a.as_of and s.presence = 'overdue' then a.as_of + interval 1 microsecond
             else s.starts_at + a.open_time
         end as ends_at,
         s.ends_at is null as is_open,

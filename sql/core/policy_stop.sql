@@ -38,7 +38,7 @@ select distinct
     case
         when p.ends_at is not null then p.ends_at
         when p.starts_at < a.as_of then a.as_of
-        when p.presence = 'overdue' then a.as_of + interval 1 microsecond
+        when p.starts_at = a.as_of and p.presence = 'overdue' then a.as_of + interval 1 microsecond
         else p.starts_at + a.open_time
     end as ends_at
 from pieces as p
