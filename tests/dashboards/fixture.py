@@ -260,11 +260,9 @@ def _fill_from_stays(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(f"insert into mart.exposure select {', '.join(names)} from mart.current_exposure")
     con.execute(
         """
-        insert into mart.open_exposure by name
-        select stay_id, traveller_id, place_id, ends_at as starts_at, security_level, medical_level, risk_level,
-            worst_case_level, rating_status, evacuation_status
-        from mart.exposure
-        where is_open
+        insert into mart.open_exposure
+        select stay_id, traveller_id, place_id, ends_at, null, security_level, medical_level, risk_level,
+            worst_case_level, rating_status, evacuation_status from mart.exposure where is_open
         """
     )
     con.execute(
