@@ -7,6 +7,7 @@ record was. What is new about a person, be it one letter, is not the same record
 from __future__ import annotations
 
 import hmac
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -49,6 +50,16 @@ class Known:
         """Take one more."""
         self.of[kind].add(digest)
 
+    def lines(self) -> list[str]:
+        """A line for each, as they are kept, in order."""
+        return [f"{kind} {digest}" for kind in _KINDS for digest in sorted(self.of[kind])]
+
+    def take(self, lines: Iterable[str]) -> None:
+        """Take what such lines say; raises ValueError or KeyError for anything else."""
+        for line in lines:
+            kind, digest = line.split(" ")
+            self.add(kind, digest)
+
 
 def read(home: Home) -> Known:
     """Everything that is remembered; raises MusterError where it cannot be read: erased people might return."""
@@ -56,9 +67,7 @@ def read(home: Home) -> Known:
     path = path_of(home)
     try:
         lines = path.read_text(encoding="ascii").split("\n") if path.exists() else []
-        for line in filter(None, lines):
-            kind, digest = line.split(" ")
-            known.add(kind, digest)
+        known.take(filter(None, lines))
     except (OSError, ValueError, KeyError) as error:
         raise MusterError(
             f"{path}, which keeps erased people from coming back, cannot be read; restore it from a backup."
@@ -66,9 +75,13 @@ def read(home: Home) -> Known:
     return known
 
 
-def remember(home: Home, found: Known, before: Known) -> None:
-    """Write what is not yet remembered, and make sure that it is on disk."""
-    lines = [f"{kind} {digest}\n" for kind in _KINDS for digest in sorted(found.of[kind] - before.of[kind])]
-    if lines:
-        with journal.locked(path_of(home)) as descriptor:
-            journal.write_all(descriptor, "".join(lines).encode())
+def remember(home: Home, found: Known) -> None:
+    """Keep these as well, on disk; the file is replaced as a whole, so that no stop leaves half a line.
+
+    The caller holds the run lock.
+    """
+    known = read(home)
+    before = known.lines()
+    known.take(found.lines())
+    if (lines := known.lines()) != before:
+        journal.replace(path_of(home), "".join(f"{line}\n" for line in lines).encode())

@@ -2,7 +2,7 @@
 
 The order is such that a stop at any point is mended by the next run or by asking again: first it is remembered what
 must not come back, then received files are changed, then everything that was made from them is made anew, and only
-then are the old generations removed. ``erasures/pending.json`` says that an erasure is under way.
+then are the old generations removed. ``erasures/pending.json`` says that an erasure is under way, and of which records.
 """
 
 from __future__ import annotations
@@ -115,9 +115,10 @@ def _erase_received(home: Home, contracts: dict[str, Contract], work: _Work) -> 
     eraser = Eraser(home, contracts)
     for key, what in wanted.items():
         eraser.look(files[key], what)
-    before = digests.read(home)
-    journal.replace(pending_path(home), journal.line_of({"traveller_ids": sorted(work.traveller_ids)}))
-    digests.remember(home, eraser.found, before)
+    # One file, there or not, from which the next run can do all of it: no stop can lose what was asked.
+    begun = {"traveller_ids": sorted(work.traveller_ids), "records": eraser.found.lines()}
+    journal.replace(pending_path(home), journal.line_of(begun))
+    digests.remember(home, eraser.found)
     for key, what in wanted.items():
         changed = eraser.erase(files[key], what)
         if changed is not None:
@@ -213,10 +214,12 @@ def refuse_returning(home: Home, contracts: dict[str, Contract], landed: list[La
     """
     from pipelines.landing.staged import Staged
 
+    is_pending = pending_path(home).exists()
+    if is_pending:
+        _remember_begun(home)
     known = digests.read(home)
     if not known:
         return 0
-    is_pending = pending_path(home).exists()
     eraser = Eraser(home, contracts)
     changes = []
     for entry in landed or ledger(home):
@@ -230,6 +233,20 @@ def refuse_returning(home: Home, contracts: dict[str, Contract], landed: list[La
     if changes:
         change_inbox(home, changes)
     return len(changes)
+
+
+def _remember_begun(home: Home) -> None:
+    """Remember what an interrupted erasure meant to erase, which it may not have come to remember itself."""
+    path = pending_path(home)
+    found = digests.Known()
+    try:
+        found.take(json.loads(path.read_bytes()).get("records", []))
+    except (OSError, ValueError, KeyError, AttributeError) as error:
+        raise MusterError(
+            f"{path}, which says what an interrupted erasure is about, cannot be read; restore it from a backup, or "
+            "remove it and ask for the erasure again."
+        ) from error
+    digests.remember(home, found)
 
 
 def finish_interrupted(home: Home) -> None:

@@ -14,7 +14,8 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import access_log
+from pipelines import access_log, journal
+from pipelines.erasure.forget import forget
 from pipelines.settings import PROJECT, Home
 
 from . import planted
@@ -203,6 +204,31 @@ def test_without_yes_somebody_must_be_there_to_confirm(copied: Home) -> None:
     assert not list(copied.erasures.iterdir())
 
 
+@pytest.mark.parametrize("at", ["digests.remember", "Eraser.erase", "change_inbox"])
+def test_an_erasure_that_stopped_anywhere_is_finished_by_the_next_run(
+    copied: Home, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def stop(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(f"pipelines.erasure.forget.{at}", stop)
+    with pytest.raises(KeyboardInterrupt):
+        forget(copied, [FORGOTTEN[0].person_id])
+    monkeypatch.undo()
+    assert (copied.erasures / "pending.json").exists()
+    assert muster(copied, "run", "--as-of", AS_OF).returncode == 0
+    leave = [copied.decisions, copied.logs]  # asking again erases these as well
+    assert found_below(copied.root, marks(FORGOTTEN[:1]), leave) == {}
+    assert not (copied.erasures / "pending.json").exists()
+
+
+def test_what_an_interrupted_erasure_is_about_must_be_legible(copied: Home) -> None:
+    journal.replace(copied.erasures / "pending.json", b'{"records": ["what"]}')
+    done = muster(copied, "run", "--as-of", AS_OF)
+    assert done.returncode == 1 and "pending.json" in done.stderr and "Traceback" not in done.stderr
+    assert (copied.erasures / "pending.json").exists()
+
+
 def test_an_erasure_that_was_killed_is_finished_by_the_next_run(copied: Home) -> None:
     command = [sys.executable, "-m", "pipelines.cli", "forget", "--yes", "--home", str(copied.root)]
     command += ["--person", FORGOTTEN[0].person_id]
@@ -210,6 +236,7 @@ def test_an_erasure_that_was_killed_is_finished_by_the_next_run(copied: Home) ->
     deadline = time.monotonic() + 120
     while not (copied.erasures / "pending.json").exists() and time.monotonic() < deadline:
         time.sleep(0.002)
+    assert process.poll() is None, "the erasure ended before it could be killed"
     process.send_signal(signal.SIGKILL)
     process.wait()
     assert muster(copied, "run", "--as-of", AS_OF).returncode == 0
