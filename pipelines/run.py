@@ -113,7 +113,7 @@ class Run:
         publish.clean_up(self.home, remove_builds=True)
         landing.clean_store(self.home, timedelta(0))
         if not kept_path(self.home).exists():
-            validation.start_import()
+            validation.process.start()
         return self
 
     def __exit__(
@@ -318,7 +318,7 @@ class Run:
             self._load_bridge()
         reference.note(self.con, self.kept)
         if not self.kept.is_quiet:
-            validation.start_import()
+            validation.process.start()
 
     def _load_bridge(self) -> None:
         """What was known before the last completed week, for the change into it (E5)."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,7 +12,7 @@ import pytest
 from pipelines import validation
 from pipelines.errors import MusterError
 from pipelines.models import Check, Model, Twin
-from pipelines.validation.absent import absent
+from pipelines.validation.process import ExpectationsProcess
 
 PERSONAL = "jane.doe@example.org"
 
@@ -180,11 +178,27 @@ def test_shipped_invariants_carry_a_title_and_a_severity(monkeypatch: pytest.Mon
         assert check.severity in ("blocking", "warning")
 
 
-def test_what_is_absent_cannot_be_imported_and_is_there_again_afterwards(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.delitem(sys.modules, "colorsys", raising=False)
-    with absent("colorsys"):
-        with pytest.raises(ImportError):
-            importlib.import_module("colorsys")
-        with absent("json"):
-            assert importlib.import_module("json").dumps([]) == "[]"
-    assert importlib.import_module("colorsys").rgb_to_hsv(0, 0, 0) == (0.0, 0.0, 0)
+def test_a_process_of_great_expectations_that_ended_is_said_and_the_next_one_answers(
+    con: duckdb.DuckDBPyConnection,
+) -> None:
+    part = validation.Expectations("mart.t", (Check(check="not_null", column="email"),))
+    beside = ExpectationsProcess()
+    assert beside.failing(con, part) == list(part.checks)
+    beside._process.kill()
+    beside._process.wait()
+    assert not beside.is_alive
+    with pytest.raises(MusterError, match="ended before it answered"):
+        beside.failing(con, part)
+    assert [one.failing_rows for one in validation.validate(con, {}, [model(*part.checks)], "mart")] == [3]
+
+
+def test_a_statement_that_is_stopped_ends_the_process_that_asked_for_it(con: duckdb.DuckDBPyConnection) -> None:
+    class Stopped:
+        def execute(self, *_: object) -> None:
+            raise duckdb.InterruptException("INTERRUPT Error: Interrupted!")
+
+    beside = ExpectationsProcess()
+    part = validation.Expectations("mart.t", (Check(check="not_null", column="email"),))
+    with pytest.raises(duckdb.InterruptException):
+        beside.failing(Stopped(), part)  # type: ignore[arg-type]
+    assert not beside.is_alive

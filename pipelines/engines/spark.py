@@ -260,9 +260,6 @@ def _require_master(master: str) -> None:
 
 def _start(master: str, scratch: Path) -> SparkSession:
     """A session under the master, whose Java writes nothing to our standard error."""
-    from pipelines import validation
-
-    validation.finish_import()
     from pyspark.sql import SparkSession
 
     # This logger writes the text of every error, which may quote data.

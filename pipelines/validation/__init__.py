@@ -10,7 +10,6 @@ No result, message or event holds a value of any row.
 from __future__ import annotations
 
 import re
-import threading
 import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
@@ -23,6 +22,7 @@ from pipelines import models as sql_models
 from pipelines.errors import MusterError
 from pipelines.models import Check, Model
 from pipelines.settings import SQL
+from pipelines.validation import process
 
 if TYPE_CHECKING:
     from pipelines.kept import Kept
@@ -81,32 +81,6 @@ class Report:
     findings: list[Finding] = field(default_factory=list)
     check_count: int = 0
     seconds: dict[str, float] = field(default_factory=dict)
-
-
-_importer: threading.Thread | None = None
-_importer_lock = threading.Lock()
-
-
-def start_import() -> None:
-    """Begin importing Great Expectations in a thread: it costs seconds, and DuckDB leaves Python free meanwhile."""
-    # Dagster maps its tables with SQLAlchemy beside the thread: two threads must not meet in a half-made import.
-    import sqlalchemy.orm  # noqa: F401
-
-    global _importer
-    with _importer_lock:
-        if _importer is None:
-            _importer = threading.Thread(target=_import, name="import-expectations", daemon=True)
-            _importer.start()
-
-
-def finish_import() -> None:
-    """Wait until an import that was begun has ended: until then pyspark counts as not installed."""
-    if _importer is not None:
-        _importer.join()
-
-
-def _import() -> None:
-    from pipelines.validation import expectations  # noqa: F401
 
 
 def declared(contracts: Mapping[str, Any], models: Iterable[Model], scope: Scope) -> list[Expectations]:
@@ -187,7 +161,7 @@ def run(
     """As :func:`validate`, with the number of checks and where the time went.
 
     ``kept`` knows what the checks of tables that did not change found before. Where nothing came in since and only the
-    clock moved, the tables that moved with it are checked by SQL of our own and Great Expectations is not imported.
+    clock moved, the tables that moved with it are checked by SQL of our own and Great Expectations is not needed.
     ``write=False`` leaves ``core.finding`` alone, for a caller that runs this beside the writing of other tables.
     """
     report = Report()
@@ -219,15 +193,13 @@ def _run_border(
 ) -> None:
     """The checks of what came in or is published, by Great Expectations."""
     began = time.perf_counter()
-    start_import()
-    finish_import()
-    from pipelines.validation import expectations
-
+    beside = process.start()
+    beside.await_ready()
     report.seconds["import"] = time.perf_counter() - began
     began = time.perf_counter()
-    with expectations.Validator(con) as validator:
+    with con.cursor() as cursor:  # of its own for the views of the feeds
         for part in parts:
-            _run_expectations(con, validator.failing(part), part, report, kept)
+            _run_expectations(con, beside.failing(cursor, part), part, report, kept)
     report.seconds["expectations"] = time.perf_counter() - began
 
 

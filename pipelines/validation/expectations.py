@@ -1,15 +1,15 @@
-"""Great Expectations on the run's own DuckDB connection. Importing this module costs seconds: import it late.
+"""Great Expectations on a run's DuckDB connection, which another process holds (:mod:`pipelines.validation.process`).
 
 Great Expectations knows DuckDB only through SQLAlchemy, whose DuckDB dialects stream results that a rolled-back
-connection empties. Here a cursor keeps its rows when it executes, so the order of its calls does not matter, and all
-cursors come from the run's connection, so that no second handle holds the file.
+connection empties. Here a cursor has all its rows when it has executed, so the order of its calls does not matter.
+Importing this module costs seconds.
 """
 
 from __future__ import annotations
 
+import sys
 import warnings
-from collections.abc import Sequence
-from types import TracebackType
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -19,21 +19,23 @@ from sqlalchemy.dialects import postgresql, registry
 from sqlalchemy.engine.default import DefaultDialect
 from sqlalchemy.sql import sqltypes
 
-from pipelines.validation.absent import absent
+from pipelines.errors import MusterError
+from pipelines.models import Check
 
 # Great Expectations imports pyspark wherever it is installed, which costs seconds and serves nothing here; parts of it
-# end the process where they take it for a test of theirs.
-with warnings.catch_warnings(), absent("pyspark", "pyspark.sql.connect"):
+# end the process where they take it for a test of theirs. Python knows such an entry as "not to be found".
+sys.modules["pyspark"] = sys.modules["pyspark.sql.connect"] = None  # type: ignore[assignment]
+with warnings.catch_warnings():
     warnings.simplefilter("ignore")
     import great_expectations
     from great_expectations import expectations as gx
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-from pipelines.errors import MusterError
-from pipelines.models import Check
-
 if TYPE_CHECKING:
     from pipelines.validation import Expectations
+
+Execute = Callable[[str, Any], Any]
+"""Executes a statement with parameters: the described columns, or None, and all rows; None where it is refused."""
 
 
 class _Cursor:
@@ -41,18 +43,18 @@ class _Cursor:
 
     arraysize = 1
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        self._cursor = cursor
+    def __init__(self, execute: Execute) -> None:
+        self._execute = execute
         self._rows: list[tuple[Any, ...]] = []
         self.description: list[tuple[Any, ...]] | None = None
         self.rowcount = -1
 
     def execute(self, statement: str, parameters: Sequence[Any] | None = None, context: Any = None) -> None:
         """Execute and fetch everything at once: results of checks are a few numbers."""
-        self._cursor.execute(statement, parameters or None)
-        described = self._cursor.description
-        self.description = [(column[0], str(column[1]), *column[2:]) for column in described] if described else None
-        self._rows = self._cursor.fetchall() if described else []
+        executed = self._execute(statement, parameters or None)
+        if executed is None:
+            raise duckdb.ProgrammingError("The statement could not be executed.")
+        self.description, self._rows = executed
 
     def fetchone(self) -> tuple[Any, ...] | None:
         """The next row, or None."""
@@ -74,15 +76,15 @@ class _Cursor:
 
 
 class _Connection:
-    """A connection over one cursor of the run's connection; every statement is a transaction of its own."""
+    """A connection over a cursor of the run's connection; every statement is a transaction of its own."""
 
-    def __init__(self, cursor: duckdb.DuckDBPyConnection) -> None:
-        self._cursor = cursor
+    def __init__(self, execute: Execute) -> None:
+        self._execute = execute
         self.notices: list[str] = []
 
     def cursor(self) -> _Cursor:
         """A cursor that shares the connection."""
-        return _Cursor(self._cursor)
+        return _Cursor(self._execute)
 
     def begin(self) -> None:
         """Nothing to open."""
@@ -94,7 +96,7 @@ class _Connection:
         """Nothing is open."""
 
     def close(self) -> None:
-        """The validator closes its cursor itself."""
+        """Whoever executes closes what it executes on."""
 
 
 class _Compiler(duckdb_sqlalchemy.DuckDBCompiler):
@@ -142,10 +144,10 @@ registry.register("duckdb", __name__, "Dialect")
 
 
 class Validator:
-    """Runs the expectations of tables one after another on a cursor of the run's connection."""
+    """Judges the expectations of tables one after another by statements that ``execute`` executes."""
 
-    def __init__(self, con: duckdb.DuckDBPyConnection) -> None:
-        self._cursor = con.cursor()
+    def __init__(self, execute: Execute) -> None:
+        self._execute = execute
         self._context = great_expectations.get_context(mode="ephemeral")
         self._context.variables.progress_bars = ProgressBarsConfig(globally=False)
         self._source: Any = self._context.data_sources.add_sql(
@@ -153,53 +155,48 @@ class Validator:
             connection_string="duckdb://",
             create_temp_table=False,
             kwargs={  # type: ignore[call-arg]
-                "creator": lambda: _Connection(self._cursor),
+                "creator": lambda: _Connection(execute),
                 "poolclass": sqlalchemy.pool.StaticPool,
             },
         )
 
-    def __enter__(self) -> Validator:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        # Great Expectations keeps its sources for the life of the process; they must not keep the connection.
-        self._source.get_execution_engine().engine.dispose()
-        self._cursor.close()
-        del self._cursor, self._source, self._context
-
-    def failing(self, part: Expectations) -> list[Check]:
-        """The checks of one table that do not hold, in their declared order."""
+    def failing(self, part: Expectations) -> list[int]:
+        """The numbers of the checks of one table that do not hold; raises MusterError where one cannot run."""
         schema: str | None
         schema, _, table = part.table.partition(".")
         if part.feed is not None:
-            # A view on this cursor alone shows the rows of the one feed.
+            # A temporary view shows the rows of the one feed.
             table, schema = f"feed_{part.feed}", None
             feed = part.feed.replace("'", "''")
-            self._cursor.execute(
-                f"create or replace temp view \"{table}\" as select * from {part.table} where feed = '{feed}'"
+            self._execute(
+                f"create or replace temp view \"{table}\" as select * from {part.table} where feed = '{feed}'", None
             )
         asset = self._source.add_table_asset(name=part.label, table_name=table, schema_name=schema)
-        batch = asset.add_batch_definition_whole_table("all rows").get_batch()
-        numbered = [
-            (number, expectation)
-            for number, check in enumerate(part.checks)
-            for expectation in _expectations(check, number)
-        ]
-        suite = great_expectations.ExpectationSuite(name=part.label, expectations=[item for _, item in numbered])
-        outcome = batch.validate(suite, result_format="BOOLEAN_ONLY")
-        failed = set()
-        for result in outcome.results:
-            if not result.success and result.expectation_config is not None:
-                number = result.expectation_config.meta["check"]
-                if _raised(result.exception_info):
-                    raise MusterError(
-                        f"The check {part.checks[number].check} on {part.label} could not run; compare its columns "
-                        "and values with the table's."
-                    )
-                failed.add(number)
-        return [check for number, check in enumerate(part.checks) if number in failed]
+        try:
+            return _failed(asset.add_batch_definition_whole_table("all rows").get_batch(), part)
+        finally:
+            self._source.delete_asset(part.label)
+
+
+def _failed(batch: Any, part: Expectations) -> list[int]:
+    numbered = [
+        (number, expectation)
+        for number, check in enumerate(part.checks)
+        for expectation in _expectations(check, number)
+    ]
+    suite = great_expectations.ExpectationSuite(name=part.label, expectations=[item for _, item in numbered])
+    outcome = batch.validate(suite, result_format="BOOLEAN_ONLY")
+    failed = set()
+    for result in outcome.results:
+        if not result.success and result.expectation_config is not None:
+            number = result.expectation_config.meta["check"]
+            if _raised(result.exception_info):
+                raise MusterError(
+                    f"The check {part.checks[number].check} on {part.label} could not run; compare its columns "
+                    "and values with the table's."
+                )
+            failed.add(number)
+    return sorted(failed)
 
 
 def _raised(information: Any) -> bool:

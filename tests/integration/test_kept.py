@@ -8,8 +8,9 @@ from pathlib import Path
 import duckdb
 import pytest
 
-from pipelines import kept, models, validation
+from pipelines import kept, models
 from pipelines.run import RunResult, run_plain
+from pipelines.validation import process
 
 from .conftest import AS_OF, Office, write_csv
 
@@ -75,7 +76,7 @@ def test_where_only_the_clock_moved_the_marts_are_those_of_a_full_run(
     again: Office, days: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     if days < 1:  # a later week begins from another state, which came in
-        monkeypatch.setattr(validation, "start_import", lambda: pytest.fail("Great Expectations has nothing to check"))
+        monkeypatch.setattr(process, "start", lambda: pytest.fail("Great Expectations has nothing to check"))
     later = AS_OF + timedelta(days=days)
     result = _run(again, later)
     monkeypatch.undo()
