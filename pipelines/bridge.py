@@ -126,7 +126,7 @@ def load(
     for week in sorted(set(weeks)):
         before, starts, ends = (week.moved(step).starts_at(settings.office_timezone) for step in (-1, 0, 1))
         con.execute("insert into reference.bridge_week values (?, ?, ?, ?)", [week.monday, before, starts, ends])
-        path = _state(home, settings, contracts, week, before, min(starts, known_at), progress, engine)
+        path = _state(home, settings, contracts, week, (before, starts), min(starts, known_at), progress, engine)
         if path is not None:
             con.execute(
                 "insert into reference.exposure_then select ?, trip_id, place_id, risk_level, starts_at, ends_at, "
@@ -140,23 +140,26 @@ def _state(
     settings: Settings,
     contracts: dict[str, Any],
     week: Week,
-    before: datetime.datetime,
+    bounds: tuple[datetime.datetime, datetime.datetime],
     then: datetime.datetime,
     progress: Callable[[str], None] | None,
     engine: Engine | None,
 ) -> Path | None:
-    """The kept state at ``then``, built if there is none; None where no file had come by then."""
+    """The kept state at the end of ``bounds``, from what had come by ``then``, built if there is none.
+
+    None where no file had come by then.
+    """
     files = _known_files(home, contracts, then)
     if not files:
         return None
     folder = home.warehouse / "weeks"
-    parts = [then.isoformat(), before.isoformat(), files, settings.sha256(), _code_digest(), _home_digest(home)]
+    parts = [then.isoformat(), *(bound.isoformat() for bound in bounds), files, settings.sha256(), _code_digest(), _home_digest(home)]
     path = folder / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}.parquet"
     if not path.exists():
         if progress is not None:
             progress(f"Building what was known before {week} …")
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        _build_state(home, settings, contracts, before, then, path, engine or DuckdbEngine())
+        _build_state(home, settings, contracts, bounds, then, path, engine or DuckdbEngine())
     path.touch()
     for old in sorted(folder.glob("*.parquet"), key=lambda kept: kept.stat().st_mtime, reverse=True)[KEPT_STATES:]:
         old.unlink(missing_ok=True)
@@ -205,21 +208,23 @@ def _build_state(
     home: Home,
     settings: Settings,
     contracts: dict[str, Any],
-    before: datetime.datetime,
+    bounds: tuple[datetime.datetime, datetime.datetime],
     then: datetime.datetime,
     path: Path,
     engine: Engine,
 ) -> None:
     from pipelines import landing, models, reference, warehouse
 
-    moment = then.replace(tzinfo=datetime.UTC)
+    before, ended_at = bounds
+    known_at = then.replace(tzinfo=datetime.UTC)
     run_id = warehouse.new_run_id()
     build = warehouse.build_path(home, run_id)
     partial = path.with_suffix(f".{run_id}.tmp")
     con = warehouse.open_build(home, run_id)
     try:
-        landing.load(con, home, settings, contracts, moment)
-        reference.load(con, home, settings, moment, moment)
+        landing.load(con, home, settings, contracts, known_at)
+        # Asked about the end of the week, also where known earlier: who is still somewhere then is there until then.
+        reference.load(con, home, settings, ended_at.replace(tzinfo=datetime.UTC), known_at)
         every = models.discover()
         wanted = {model.table for target in _NEEDED for model in models.needed(every, target, ())}
         with contextlib.closing(engine.builder(con, warehouse.build_folder(home, run_id), _NEEDED)) as builder:

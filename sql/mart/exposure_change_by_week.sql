@@ -4,7 +4,7 @@
 -- known then in w-1 and in w (planned), known now in w-1 and in w. What changed about w-1 itself is late. The rest is
 -- the step from w-1 to w as known now: it belongs to a changed trip where the plan of then for w no longer holds; else
 -- each place's days are compared: those it has in both weeks, if at other levels, are re-rated, more is new, less is
--- ended. An open stay that has begun was known until as_of alone (S7), so its plan reaches as far as is asked now.
+-- ended. An open stay that has begun is known until as_of alone (S7), so its plan reaches just as far as is asked now.
 with weeks as (
     select * from reference.bridge_week
 ),
@@ -21,7 +21,7 @@ intervals as (
         t.place_id,
         t.risk_level,
         t.starts_at,
-        case when t.is_open and t.starts_at < a.as_of then greatest(t.ends_at, a.as_of) else t.ends_at end as ends_at,
+        case when t.is_open and t.starts_at < a.as_of then a.as_of else t.ends_at end as ends_at,
         t.candidate_count,
         true as is_then
     from reference.exposure_then as t

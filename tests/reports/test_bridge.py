@@ -47,6 +47,18 @@ def test_the_causes_sum_to_the_difference_in_every_week(office: Home) -> None:
     assert all(causes[cause] > 1 for cause in ("late", "new", "ended"))
 
 
+def test_the_causes_sum_where_what_was_known_is_older_than_the_week(office: Home) -> None:
+    with weekly.open_published(office) as con:
+        publication, settings = weekly.publication_row(con), load_settings(office)
+        con.execute("drop view mart.exposure_change_by_week")
+        contracts = dict(load_contracts(office, settings))
+        known_at = datetime.datetime(2026, 10, 21)
+        bridge.compute(office, settings, contracts, con, [Week.of("2026-W46")], publication.as_of, known_at)
+        still = "select count(*) from reference.exposure_then where is_open and starts_at < '2026-10-21'"
+        assert con.execute(still).fetchall()[0][0] > 0
+        assert con.execute((SQL / "checks" / "bridge_sums_to_difference.sql").read_text()).fetchall() == []
+
+
 def test_every_week_of_the_office_holds(office: Home, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.execute(["report", "check", "--home", str(office.root), "--format", "json"]) == 0
     told = json.loads(capsys.readouterr().out)
