@@ -125,7 +125,23 @@ def banner(shown: Publication) -> None:
     if late:
         title = f"{words.count_of(len(late), 'feed')} not up to date: people may be missing here."
         found.append(Notice("alarm", title, "; ".join(describe_feed(feed, shown) for feed in late) + "."))
+    found += _incomplete(shown)
     notices(found)
+
+
+def _incomplete(shown: Publication) -> list[Notice]:
+    """Whose trips near `as_of` lack what was rejected: they may be elsewhere, or on no list (F1)."""
+    counts = data.incomplete(shown, shown.as_of)
+    texts = []
+    if counts["people"]:
+        texts.append("Where they are shown may be old, and they may be missing.")
+    if counts["lost_trips"]:
+        texts.append(f"No record of {words.count_of(counts['lost_trips'], 'trip')} could be read at all.")
+    if not texts:
+        return []
+    people = f", of {words.count_of(counts['people'], 'traveller')} near this time" if counts["people"] else ""
+    title = f"Records of trips were rejected{people}."
+    return [Notice("warn", title, f"{' '.join(texts)} 'Data health' lists what was rejected.")]
 
 
 def doubts(counts: Row) -> None:

@@ -153,7 +153,14 @@ def _state(
     if not files:
         return None
     folder = home.warehouse / "weeks"
-    parts = [then.isoformat(), *(bound.isoformat() for bound in bounds), files, settings.sha256(), _code_digest(), _home_digest(home)]
+    parts = [
+        then.isoformat(),
+        *(bound.isoformat() for bound in bounds),
+        files,
+        settings.sha256(),
+        _code_digest(),
+        _home_digest(home),
+    ]
     path = folder / f"{hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:32]}.parquet"
     if not path.exists():
         if progress is not None:

@@ -82,6 +82,39 @@ def publication_notes(con: duckdb.DuckDBPyConnection, publication: PublicationRo
     return notes
 
 
+INCOMPLETE = """
+    select
+        count(distinct traveller_id) as people,
+        (select coalesce(sum(failing_rows), 0) from mart.data_quality where check_name = 'every_trip_kept_a_record')
+            as lost_trips
+    from mart.trip
+    where is_incomplete and trip_status <> 'cancelled'
+        and coalesce(starts_at, $from_at) < $to_at + interval 30 day
+        and coalesce(ends_at, starts_at, $from_at) > $from_at - interval 30 day
+"""
+"""How many people have a trip near a time of which something was rejected, and how many trips were lost altogether.
+
+A month to both sides, for what is missing may come before or after what is there.
+"""
+
+
+def incomplete_notes(con: duckdb.DuckDBPyConnection, from_at: datetime.datetime, to_at: datetime.datetime) -> list[str]:
+    """Whom an answer about a time (naive UTC) may lack or show elsewhere, as a record of theirs was rejected (F1)."""
+    people, lost = con.execute(INCOMPLETE, {"from_at": from_at, "to_at": to_at}).fetchone() or (0, 0)
+    notes = []
+    if people:
+        notes.append(
+            f"A record of a trip of {counted(people, 'traveller')} was rejected or says no time: they may be "
+            "elsewhere, or not listed; 'muster feeds' says what was rejected."
+        )
+    if lost:
+        notes.append(
+            f"No record of {counted(int(lost), 'trip')} (registration, booking or expense report) could be read: "
+            "nobody is placed by them."
+        )
+    return notes
+
+
 def counted(number: int, noun: str) -> str:
     """A number with its noun: '1 traveller', '1,200 travellers'."""
     return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipelines import access_log
 from pipelines.errors import UsageError
-from pipelines.notes import age_notes, counted, publication_notes, time_notes
+from pipelines.notes import age_notes, counted, incomplete_notes, publication_notes, time_notes
 from pipelines.published import NAME_ROLES, PublicationRow, open_role, opened_generation, publication_row
 from pipelines.settings import Home, load_settings
 from pipelines.tables import instant_text
@@ -34,6 +34,9 @@ class Near:
     latitude: float
     longitude: float
     radius_km: float
+
+
+_LAST_YEAR = 9998
 
 
 @dataclasses.dataclass(frozen=True)
@@ -56,6 +59,8 @@ class Question:
             raise UsageError("Give either --at or --from and --to, not both.")
         if self.from_at is not None and self.to_at is not None and self.from_at >= self.to_at:
             raise UsageError("--from must be earlier than --to.")
+        if any(asked is not None and asked.year > _LAST_YEAR for asked in (self.at, self.from_at, self.to_at)):
+            raise UsageError(f"The calendar of Muster ends with the year {_LAST_YEAR}; ask about an earlier time.")
         if self.min_level is not None and self.min_level not in LEVEL_NAMES:
             raise UsageError("--min-level is a number from 1 (insignificant) to 5 (extreme).")
         if self.country_code is not None and not (len(self.country_code) == 2 and self.country_code.isalpha()):
@@ -109,6 +114,17 @@ _STAYS = """
         where starts_at < $to_at and (ends_at > $from_at or ends_at is null)
     ),
 
+    judged_stay as (
+        select
+            *,
+            -- A stay without an end is overdue after its time (S7), also where that lies after the run.
+            presence = 'overdue' or (
+                presence in ('confirmed', 'likely') and ends_at is null and not is_home
+                and since_at + to_days($open_ended_days) <= $from_at
+            ) as is_overdue
+        from asked_stay
+    ),
+
     rated as (
         select
             stay_id,
@@ -128,18 +144,14 @@ _STAYS = """
     select
         s.stay_id, s.traveller_id, s.trip_id, s.place_id, s.place_name, s.country_code,
         s.latitude, s.longitude,
-        -- A stay without an end is overdue after its time (S7), also where that lies after the run.
-        case
-            when s.presence = 'likely' and s.ends_at is null and not s.is_home
-                and s.since_at + to_days($open_ended_days) <= $from_at then 'overdue'
-            else s.presence
-        end as presence,
+        case when s.is_overdue then 'overdue' else s.presence end as presence,
         s.weight, s.is_home and r.stay_id is null as is_home,
         s.place_status, s.precision, r.risk_level, r.security_level, r.medical_level, r.worst_case_level,
         coalesce(r.has_unknown_level, true) as has_unknown_level,
         r.rating_status, r.evacuation_status,
-        s.since_at, s.until_at
-    from asked_stay as s
+        s.since_at,
+        case when not s.is_overdue then s.until_at end as until_at
+    from judged_stay as s
     left join rated as r using (stay_id)
     where {whom}
 """
@@ -413,6 +425,8 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
             f"{counted(coarse, 'traveller')} known only by country or region ({_some(coarse_in)}): not near by its "
             "largest city alone, and may be near all the same; --country lists them."
         )
+    from_at = question.from_at or question.at or publication.as_of
+    notes += incomplete_notes(con, from_at, question.to_at or from_at + _INSTANT)
     return notes + publication_notes(con, publication)
 
 

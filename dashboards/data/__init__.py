@@ -22,6 +22,7 @@ from dashboards.access import NAMES, Role, User, user
 from pipelines import published
 from pipelines.access_log import record_look
 from pipelines.errors import MusterError
+from pipelines.notes import INCOMPLETE
 from pipelines.settings import Home, default_home
 
 __all__ = ["Publication", "Role", "Row", "User", "contacts", "look", "publication", "query", "query_answer", "user"]
@@ -290,6 +291,11 @@ def record(
         purpose=purpose,
         rows=rows,
     )
+
+
+def incomplete(shown: Publication, at: datetime) -> Row:
+    """Of how many ``people`` a trip near an instant lacks a record, and how many ``lost_trips`` lost every one (F1)."""
+    return query(shown.role, shown.file, INCOMPLETE, {"from_at": at, "to_at": at})[0]
 
 
 def feeds(shown: Publication) -> list[Row]:

@@ -72,5 +72,9 @@ create table mart.feed_status as select * from (values
 create table mart.landed_file as select
     'people' as feed, 'people.csv' as file_name, repeat('a', 64) as file_sha256, timestamp '2026-11-22 00:00:00' as received_at,
     'loaded' as file_status, 10 as records, 8 as loaded, 1 as rejected, 1 as blank, null::varchar as message;
+create table mart.trip as
+select trip_id, traveller_id, 'active' as trip_status, min(starts_at) as starts_at, max(ends_at) as ends_at,
+    false as is_incomplete
+from mart.stay group by all;
 create table mart.data_quality as select 'a check' as check_name, 'warning' as severity, 'stay' as table_name,
     1 as failing_rows, 'one row' as message;

@@ -223,6 +223,7 @@ def test_without_a_log_no_names_are_shown(published: Home) -> None:
         Question(min_level=6),
         Question(country_code="Kenya"),
         Question(include=("cruise",)),
+        Question(at=datetime.datetime.max),
     ],
 )
 def test_contradictory_questions_are_wrong_use(published: Home, question: Question) -> None:
@@ -243,6 +244,37 @@ def test_a_stay_without_an_end_is_overdue_after_its_time_also_where_that_is_yet_
         answer = who(published, "analyst", Question(at=instant(day)))
         told[day] = dict(zip(ids(answer), column(answer, "presence"), strict=True))["t_cat"]
     assert told == {"2026-12-19": "likely", "2026-12-20": "overdue"}
+
+
+def test_a_lodging_without_an_end_is_overdue_after_its_time_too_and_has_no_end(published: Home) -> None:
+    with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
+        con.execute(
+            """
+            update mart.stay
+            set presence = 'confirmed', starts_at = '2026-11-20', since_at = '2026-11-20', until_at = '2027-02-01'
+            where stay_id = 's3'
+            """
+        )
+    answer = who(published, "analyst", Question(at=instant("2026-12-20")))
+    at = ids(answer).index("t_cat")
+    assert (column(answer, "presence")[at], column(answer, "until_at")[at]) == ("overdue", None)
+
+
+def test_a_rejected_record_of_a_trip_is_said_whether_or_not_its_traveller_is_listed(published: Home) -> None:
+    def said(**asked: datetime.datetime) -> str:
+        return " ".join(who(published, "analyst", Question(country_code="JP", **asked)).notes)
+
+    assert "rejected" not in said() and "could be read" not in said()
+    with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
+        con.execute("update mart.trip set is_incomplete = true where traveller_id = 't_ann'")
+        con.execute("update mart.data_quality set check_name = 'every_trip_kept_a_record', failing_rows = 2")
+    for asked in ({}, {"at": instant("2026-12-05")}):
+        assert "A record of a trip of 1 traveller was rejected" in said(**asked)
+        assert "No record of 2 trips (registration, booking or expense report) could be read" in said(**asked)
+    assert "was rejected" not in said(at=instant("2025-01-01")) and "No record of 2 trips" in said()
+    with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
+        con.execute("update mart.trip set trip_status = 'cancelled' where traveller_id = 't_ann'")
+    assert "was rejected" not in said()
 
 
 def test_a_stay_away_that_has_no_exposure_is_still_listed_at_an_unknown_level(published: Home) -> None:
