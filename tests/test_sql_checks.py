@@ -133,6 +133,17 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
             "('booking', 'booking:ABC:2026-01-01'), ('expense', 'expense:R1')) as t(source, trip_ref)"
         ],
     ),
+    "trips_are_whole": (
+        [],
+        [
+            "create table core.trip as select * from (values ('T1', 'registration', false, 'active'), "
+            "('T2', 'registration', true, 'cancelled')) as t(trip_id, source, is_incomplete, trip_status)"
+        ],
+        [
+            "create table core.trip as select 'T1' as trip_id, 'booking' as source, true as is_incomplete, "
+            "'active' as trip_status"
+        ],
+    ),
     "home_country_is_known": (
         ["create table reference.gazetteer_place as select 'GB' as country_code, 'country' as place_type"],
         ["create table stage.person as select 'P1' as person_id, unnest(['GB', null]) as home_country_code"],
