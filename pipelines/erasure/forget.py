@@ -178,8 +178,7 @@ def _make_anew(home: Home, work: _Work, progress: Progress | None) -> None:
     from pipelines.run import run_plain
 
     work.counts["generations_removed"] = []
-    shutil.rmtree(home.warehouse / "weeks", ignore_errors=True)
-    drop_kept(home)
+    drop_earlier_builds(home)
     if (home.published / "current").exists():
         con = open_role(home, "analyst")
         try:
@@ -193,6 +192,12 @@ def _make_anew(home: Home, work: _Work, progress: Progress | None) -> None:
         work.counts["generations_removed"] = sorted(old)
         work.counts["reports"] = traces.reissue_reports(home, {*work.traveller_ids, *work.trips})
     pending_path(home).unlink(missing_ok=True)
+
+
+def drop_earlier_builds(home: Home) -> None:
+    """Remove what runs go on from: the last one's tables, and what was known before earlier weeks."""
+    shutil.rmtree(home.warehouse / "weeks", ignore_errors=True)
+    drop_kept(home)
 
 
 def remove_old_generations(home: Home) -> None:
@@ -217,6 +222,7 @@ def refuse_returning(home: Home, contracts: dict[str, Contract], landed: list[La
     is_pending = pending_path(home).exists()
     if is_pending:
         _remember_begun(home)
+        drop_earlier_builds(home)
     known = digests.read(home)
     if not known:
         return 0
