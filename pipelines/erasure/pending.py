@@ -123,7 +123,7 @@ class Work:
                 }
                 for one in self.people
             ],
-            "texts": [sorted(tokens.emails), sorted(tokens.words), sorted(tokens.digits)],
+            "texts": [sorted(texts) for texts in (tokens.emails, tokens.words, tokens.digits, tokens.others)],
             "files": self.files,
             "counts": self.counts,
             "records": self.records.lines(),
