@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from pipelines import journal
+from pipelines.erasure import traces
 from pipelines.erasure.digests import Digester, Known
 from pipelines.erasure.files import Changed
 from pipelines.erasure.people import FileKey, Person
@@ -70,7 +71,7 @@ class Work:
                 Concerned(
                     person.traveller_id,
                     {key: len(numbers) for key, numbers in person.records.items()},
-                    person.trips,
+                    person.trips | traces.published_trips(home, person.traveller_id),
                     person.doubtful,
                     frozenset(digest("asked", text.strip().lower().encode()) for text in texts),
                 )
