@@ -8,7 +8,8 @@ the new one in force, never a part of either. What each role may see is decided 
 ========  ====================================================================================================
 analyst   all marts; columns of sensitivity ``contact`` are NULL, ``traveller_contact`` and ``rejected_record``
           are there and empty. Parquet holds the same rows.
-duty      all marts, and contacts of people in place from 30 days before to 14 days after ``as_of``
+duty      all marts; contacts and notes on people in place from 30 days before to 14 days after ``as_of``, and
+          who decided; other columns of sensitivity ``contact`` are NULL
 steward   everything: all contacts, rejected records with their raw bytes
 ========  ====================================================================================================
 
@@ -49,6 +50,7 @@ DUTY_DAYS_AFTER = 14
 CONTACT_TABLE = "traveller_contact"
 REJECTED_TABLE = "rejected_record"
 _GENERATION = re.compile(r"^(\d{6,})-")
+_OF_OFFICERS = frozenset({"decided_by"})  # columns that name who did something, not who travels
 _NOT_FOR_ANALYSTS = (CONTACT_TABLE, REJECTED_TABLE)
 OLDER_FILE = "analyst_older.duckdb"
 OLDER_STORAGE = "v1.5.0"
@@ -288,14 +290,31 @@ class _Writer:
         if role != "steward":
             changed = [table for table in changed if table != REJECTED_TABLE]
         for table in changed:
-            is_part = table == CONTACT_TABLE and role == "duty"
-            self._create(table, withheld=False, where=self._in_place() if is_part else "")
+            if role == "steward":
+                self._create(table, withheld=False)
+            elif table == CONTACT_TABLE:
+                self._create(table, withheld=False, where=f"where {self._in_place()}")
+            else:
+                self.con.execute(f'create or replace table {_TARGET}.mart."{table}" as {self._near(table)}')
         self._comment(changed)
+
+    def _near(self, table: str) -> str:
+        """The query of a mart's rows for the duty file: a note or a file's name may hold anybody's name."""
+        has_traveller = any(column == "traveller_id" for column, _ in self.columns[table])
+        columns = []
+        for column, data_type in self.columns[table]:
+            if column not in _withheld_columns() or column in _OF_OFFICERS:
+                columns.append(f'"{column}"')
+            elif has_traveller:
+                columns.append(f'case when {self._in_place()} then "{column}" end as "{column}"')
+            else:
+                columns.append(f'null::{data_type} as "{column}"')
+        return f'select {", ".join(columns)} from {self.source}.mart."{table}"'
 
     def _in_place(self) -> str:
         """The condition of a contact in the duty file: a stay abroad near ``as_of``."""
         return f"""
-            where traveller_id in (
+            traveller_id in (
                 select s.traveller_id
                 from {self.source}.mart.stay as s
                 cross join {self.source}.reference.parameter as p

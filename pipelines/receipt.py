@@ -70,12 +70,13 @@ def receipt(home: Home, asked: str) -> Receipt:
 def _received(home: Home, settings: Settings, contracts: dict[str, Contract], person: Person) -> list[Line]:
     lines = []
     with duckdb.connect() as con:
-        for state in file_states(home, contracts):
+        states = file_states(home, contracts)
+        for state in states:
             numbers = person.records.get((state.landed.feed, state.landed.sha256))
             if not numbers:
                 continue
             require_sound(home, [state.staged] if state.staged else [])
-            until = retention.kept_until(con, state, numbers, settings.retention) or _KEPT
+            until = retention.kept_until(home, con, states, state, numbers, settings.retention) or _KEPT
             where = f"{state.landed.feed}:{state.landed.sha256[:12]}"
             loaded, columns = _columns(con, state, numbers)
             if loaded:

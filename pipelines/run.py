@@ -131,6 +131,10 @@ class Run:
                 self._hand_over(kept)
             elif kept is not None:
                 kept.con.close()
+        if error is None and "publish" in self._state.done:
+            from pipelines.erasure import forget as erasure
+
+            erasure.complete(self.home)  # its reports take the lock themselves
 
     def _hand_over(self, kept: Kept) -> None:
         """Leave the build file to the next run; where the disk refuses, that one makes everything anew."""

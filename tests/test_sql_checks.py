@@ -252,7 +252,8 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         ],
         [
             "create table land.reviews as select * from (values ('R1', 'waiver', 'TR-1', null), ('R2', 'waiver', null, "
-            "'Ada@example.edu'), ('R3', 'waiver', 'TR-9', 'guest@example.org')) as v (review_id, kind, trip_id, email)"
+            "'Ada@example.edu'), ('R3', 'waiver', 'TR-9', 'guest@example.org'), ('R5', 'waiver', null, "
+            "'Ada <ada+x@example.edu>')) as v (review_id, kind, trip_id, email)"
         ],
         ["create table land.reviews as select 'R4' as review_id, 'waiver' as kind, 'T9' as trip_id, 'x@y.z' as email"],
     ),

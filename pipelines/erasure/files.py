@@ -24,7 +24,7 @@ from pipelines.contracts import Contract
 from pipelines.erasure import digests
 from pipelines.erasure.digests import Digester, Known
 from pipelines.erasure.people import FileKey
-from pipelines.erasure.tokens import BLANK, Tokens
+from pipelines.erasure.tokens import BLANK, Tokens, address_form
 from pipelines.landing import store
 from pipelines.landing.documents import read_document
 from pipelines.landing.marks import mark_of, reason_of
@@ -122,7 +122,7 @@ class Eraser:
             if blanked != data:
                 count.mentions += 1
                 self.found.add(digests.MENTION, self.digest(digests.MENTION, data))
-                self._remember_addresses(wanted.tokens)
+                self._remember_addresses(wanted.tokens.addresses(), data.decode("latin-1"))
             yield blanked
             return
         number = 1
@@ -157,8 +157,7 @@ class Eraser:
                 else:
                     count.mentions += 1
                     self.found.add(digests.MENTION, self.digest(digests.MENTION, text.rstrip(b"\r\n")))
-                    self._remember_addresses(wanted.tokens)
-                    yield _blanked(text, wanted.tokens)
+                    yield self._blanked(text, wanted.tokens)
             yield from _stretch(stream, position, int(split.ends[-1]) if split.records else position)
 
     def _mark(self, prepared: Prepared, text: bytes, kind: str, count: _Count) -> bytes:
@@ -177,17 +176,22 @@ class Eraser:
 
         split = prepared.split
         found: set[int] = set()
-        addresses = [email.encode() for email in wanted.tokens.emails]
+        emails = sorted(wanted.tokens.emails)
+        forms = [re.compile(address_form(email, wanted.tokens.others).encode()) for email in emails]
         with prepared.text.path.open("rb") as stream:
             stream.seek(split.first_byte)
             offset, carry = split.first_byte, b""
             while block := stream.read(_BLOCK):
                 data = (carry + block).lower()
-                for address in addresses:
-                    at = data.find(address)
-                    while at >= 0:
-                        found.add(int(np.searchsorted(split.ends, offset - len(carry) + at, side="right")) + 1)
-                        at = data.find(address, at + 1)
+                for email, form in zip(emails, forms, strict=True):
+                    local = email.partition("@")[0].encode()
+                    for start in (local + b"@", local + b"+"):
+                        at = data.find(start)
+                        while at >= 0:
+                            if form.match(data, at):
+                                place = offset - len(carry) + at
+                                found.add(int(np.searchsorted(split.ends, place, side="right")) + 1)
+                            at = data.find(start, at + 1)
                 offset += len(block)
                 carry = data[-400:]
         return {number for number in found - wanted.records if self._has_address(prepared, number, wanted.tokens)}
@@ -199,9 +203,16 @@ class Eraser:
             text = stream.read(end - start)
         return _blanked(text, tokens) != text
 
-    def _remember_addresses(self, tokens: Tokens) -> None:
-        for email in tokens.emails:
-            self.found.add(digests.ADDRESS, self.digest(digests.ADDRESS, email.encode()))
+    def _blanked(self, text: bytes, tokens: Tokens) -> bytes:
+        decoded = text.decode("utf-8", "surrogateescape")
+        self._remember_addresses(tokens.addresses(), decoded)
+        return _blanked(text, tokens)
+
+    def _remember_addresses(self, tokens: Tokens, text: str) -> None:
+        """Remember the addresses that are blanked in a text, as they stand there."""
+        for pattern in tokens.patterns_in(text):
+            for match in pattern.finditer(text):
+                self.found.add(digests.ADDRESS, self.digest(digests.ADDRESS, match[0].lower().encode()))
 
     def _take_place(self, landed: LandedFile, draft: Path, wanted: Wanted) -> LandedFile:
         folder = draft.parent
@@ -307,12 +318,12 @@ def _packed(pieces: Iterator[bytes], target: Path) -> Iterator[bytes]:
 
 def _blanked(text: bytes, tokens: Tokens) -> bytes:
     decoded = text.decode("utf-8", "surrogateescape")
-    return Tokens(emails=tokens.emails).blank(decoded).encode("utf-8", "surrogateescape")
+    return tokens.addresses().blank(decoded).encode("utf-8", "surrogateescape")
 
 
 def _blank_in_place(data: bytes, tokens: Tokens) -> bytes:
     """A document with each address as so many x, so that no length or offset within it changes."""
-    text = Tokens(emails=tokens.emails).blank(data.decode("latin-1"), lambda found: "x" * len(found[0]))
+    text = tokens.addresses().blank(data.decode("latin-1"), lambda found: "x" * len(found[0]))
     return text.encode("latin-1")
 
 
@@ -358,8 +369,5 @@ def _records_again(prepared: Prepared, digest: Digester, known: Known) -> Wanted
 
 def _known_addresses(data: bytes, digest: Digester, known: Known) -> Tokens:
     found = {match.decode("utf-8", "replace").lower() for match in _ADDRESS.findall(data)}
-    return Tokens(
-        emails=frozenset(
-            email for email in found if digest(digests.ADDRESS, email.encode()) in known.of[digests.ADDRESS]
-        )
-    )
+    known_ones = {one for one in found if digest(digests.ADDRESS, one.encode()) in known.of[digests.ADDRESS]}
+    return Tokens(emails=frozenset(known_ones), others=frozenset(found - known_ones))

@@ -32,11 +32,18 @@ _TRIPS = {
     "bookings": "concat('booking:', record_locator, ':', booking_issued_date::varchar)",
     "expenses": "concat('expense:', report_id)",
 }
-_KEYS = {"registrations": "trip_id", "bookings": "record_locator", "expenses": "report_id"}
+_SOURCES = {"registrations": "registration", "bookings": "booking", "expenses": "expense"}
+_LEAST_ID = 5
+"""Shorter ids in a record that cannot be read may be anything else, such as a number of a flight."""
+
+_ID_KEY = "case when regexp_matches(trim({0}), '^[0-9]+$') then ltrim(trim({0}), '0') else upper(trim({0})) end"
+"""Ids of digits are compared without leading zeros, which spreadsheets lose, as core.identity_claim has it."""
+_ADDRESS = "regexp_extract(lower({0}), '([^\\s<>,;:\"]+@[^\\s<>,;:\"]+)', 1)"
+_UNTAGGED = f"regexp_replace({_ADDRESS}, '\\+[^@]*@', '@')"
 
 _FACTS = """
 create temp table fact as
-with said as (
+with stated as (
     select 'id' as kind, c.person_id as value, i.identity_key
     from core.identity_claim as c inner join core.identity as i on c.identity_text = i.identity_text
     union all
@@ -50,9 +57,31 @@ with said as (
     union all
     select 'trip', s.trip_ref, i.identity_key
     from stage.segment as s inner join core.identity as i on s.identity_text = i.identity_text
+),
+said as (
+    select kind, value, identity_key from stated
+    union all
+    select 'id_key', {id_key}, identity_key from stated where kind = 'id'
 )
 select kind, value, min(identity_key) as identity_key, count(distinct identity_key) as people
 from said where value is not null and trim(value) <> '' group by kind, value
+""".format(id_key=_ID_KEY.format("value"))
+
+_KEYS = """
+create temp table trip_of_one as
+with said as (
+    select distinct
+        s.source,
+        case s.source
+            when 'booking' then regexp_replace(substr(s.trip_ref, 9), ':[^:]*$', '')
+            when 'expense' then substr(s.trip_ref, 9)
+            else s.trip_ref
+        end as key,
+        i.identity_key
+    from stage.segment as s inner join core.identity as i on s.identity_text = i.identity_text
+)
+select source, key, min(identity_key) as identity_key
+from said group by source, key having count(distinct identity_key) = 1
 """
 
 _RECORDS = """
@@ -105,6 +134,7 @@ class Everything:
             models.run(self.con, models=models.needed(every, "core.traveller", ()))
             privacy.load_pseudonyms(self.con, self.home, "core.traveller")
             self.con.execute(_FACTS)
+            self.con.execute(_KEYS)
             self.con.execute(_RECORDS)
             for table in {contract.table for contract in self.contracts.values()}:
                 self._add_named(table)
@@ -134,14 +164,21 @@ class Everything:
             [table],
         ).fetchall()
         columns = {name for (name,) in found}
-        ways = [("id", f'"{name}"') for name in _ID_COLUMNS if name in columns]
-        ways += [("email", f'lower(trim("{name}"))') for name in _EMAIL_COLUMNS if name in columns]
-        ways += [("trip", _TRIPS[table])] if table in _TRIPS else []
-        for kind, value in ways if table != "people" else []:
+        ways: list[tuple[str, str, str | None]] = [("id", f'"{name}"', None) for name in _ID_COLUMNS if name in columns]
+        ways += [("id_key", _ID_KEY.format(f'"{name}"'), f'"{name}"') for name in _ID_COLUMNS if name in columns]
+        emails = [f'"{name}"' for name in _EMAIL_COLUMNS if name in columns]
+        ways += [("email", _ADDRESS.format(name), None) for name in emails]
+        ways += [("email", _UNTAGGED.format(name), _ADDRESS.format(name)) for name in emails]
+        ways += [("trip", _TRIPS[table], None)] if table in _TRIPS else []
+        for kind, value, exact in ways if table != "people" else []:
+            # Without leading zeros or +tag only what nobody bears with them.
+            said = "id" if kind == "id_key" else kind
+            but = f"where {exact} not in (select value from fact where kind = '{said}')" if exact else ""
             self.con.execute(
                 f"insert into record select distinct l.file_number, l.record_number, f.identity_key, '', '' "
-                f"from land.{table} as l inner join fact as f on f.kind = '{kind}' and f.people = 1 "
-                f"and f.value = {value} anti join (select * from record where identity_text <> '') as r "
+                f"from (select * from land.{table} {but}) as l inner join fact as f on f.kind = '{kind}' "
+                f"and f.people = 1 and f.value = {value} "
+                "anti join (select * from record where identity_text <> '') as r "
                 f"on l.file_number = r.file_number and l.record_number = r.record_number"
             )
 
@@ -196,7 +233,7 @@ class Everything:
             [identity_key],
         ).fetchall()
         facts = con.execute("select kind, value from fact where identity_key = ? and people = 1", [identity_key])
-        own: dict[str, set[str]] = {"id": set(), "email": set(), "trip": set()}
+        own: dict[str, set[str]] = {"id": set(), "id_key": set(), "email": set(), "trip": set()}
         for kind, value in facts.fetchall():
             own[kind].add(value)
         doubtful = con.execute(
@@ -205,17 +242,31 @@ class Everything:
             "where r.identity_status = 'ambiguous' and 'person:' || c.person_id = ? and r.identity_key <> ?",
             [identity_key, identity_key],
         ).fetchall()[0][0]
-        tokens = Tokens.of(own["email"], own["id"], self._names(identity_key), self._phones(identity_key))
-        person = Person(
-            identity_key,
-            traveller_id,
-            {(feed, sha): set(numbers) for feed, sha, numbers in rows},
-            frozenset(own["trip"]),
-            int(doubtful),
-            tokens,
-        )
-        self._add_rejected(person)
-        return person
+        names, phones = self._names(identity_key), self._phones(identity_key)
+        records = {(feed, sha): set(numbers) for feed, sha, numbers in rows}
+        others = frozenset(self._tagged(identity_key, own["email"]))
+        sure = Tokens(others=others) | Tokens.of(own["email"], own["id"], (), ())
+        likely = Tokens.of((), (), names, phones)
+        doubtful += self._add_rejected(identity_key, sure, likely, bool(self._namesakes(identity_key)), records)
+        return Person(identity_key, traveller_id, records, frozenset(own["trip"]), int(doubtful), sure | likely)
+
+    def _tagged(self, identity_key: str, emails: set[str]) -> set[str]:
+        """Addresses with a tag that are somebody else's, though without it they are this person's."""
+        rows = self.con.execute(
+            f"select value from fact where kind = 'email' and value like '%+%' and {_UNTAGGED.format('value')} in "
+            "(select unnest($1::varchar[])) and value not in (select unnest($1::varchar[]))",
+            [sorted(emails)],
+        ).fetchall()
+        return {value for (value,) in rows}
+
+    def _namesakes(self, identity_key: str) -> list[tuple[str]]:
+        """People of the roster of the same name."""
+        return self.con.execute(
+            "with named as (select person_id, strip_accents(lower(concat_ws(' ', given_name, family_name))) as called "
+            "from land.people) select distinct o.person_id from named as m inner join named as o "
+            "on m.called = o.called and m.person_id <> o.person_id where 'person:' || m.person_id = $key",
+            {"key": identity_key},
+        ).fetchall()
 
     def _names(self, identity_key: str) -> list[tuple[str, str]]:
         """Given and family name of each form; a name as one text has no family name."""
@@ -236,14 +287,50 @@ class Everything:
         ).fetchall()
         return [phone for (phone,) in rows if phone]
 
-    def _add_rejected(self, person: Person) -> None:
-        """Rejected records that name the person, or that belong to a trip that is the person's alone."""
-        keys = {trip.partition(":")[2].partition(":")[0] or trip for trip in person.trips}
-        rows = self.con.execute(
+    def _add_rejected(
+        self,
+        identity_key: str,
+        sure: Tokens,
+        likely: Tokens,
+        has_namesake: bool,
+        records: dict[FileKey, set[int]],
+    ) -> int:
+        """Add rejected records that are about the person; returns how many may be a namesake's.
+
+        An address or id of the person decides. A name, a telephone number or a trip that is the person's alone does
+        where the record gives no address or id of somebody else; a name alone, where nobody else bears it.
+        """
+        con = self.con
+        keys = con.execute("select source, key from trip_of_one where identity_key = ?", [identity_key]).fetchall()
+        own = set(keys)
+        told = con.execute(
+            "select value from fact where kind in ('id', 'email') and (kind = 'email' or length(value) >= ?) "
+            "and (identity_key <> ? or people > 1)",
+            [_LEAST_ID, identity_key],
+        )
+        somebody_else = {value.strip().lower() for (value,) in told.fetchall()}
+        rows = con.execute(
             "select f.feed, r.file_sha256, r.record_number, r.raw, split_part(r.key_text, '|', 1), r.table_name "
             "from land.rejected_record as r inner join land.file as f on r.file_number = f.file_number"
         )
+        doubtful = 0
         while batch := rows.fetchmany(10_000):
             for feed, sha, number, raw, key, table in batch:
-                if (key in keys and table in _KEYS) or person.tokens.are_in(raw):
-                    person.records.setdefault((feed, sha), set()).add(number)
+                is_mine = sure.are_in(raw)
+                if not is_mine:
+                    by_key = (_SOURCES.get(table), key) in own
+                    by_name = not by_key and likely.are_in(raw)
+                    is_mine = (by_key or by_name) and not _said_in(raw) & somebody_else
+                    if is_mine and by_name and has_namesake:
+                        doubtful, is_mine = doubtful + 1, False
+                if is_mine:
+                    records.setdefault((feed, sha), set()).add(number)
+        return doubtful
+
+
+def _said_in(raw: bytes) -> set[str]:
+    """The fields of a record that could not be read, and the addresses in it."""
+    text = raw.decode("utf-8", "replace").replace("\0", "").lower()
+    return {field.strip(" \"'\r\n") for field in re.split(r"[,;|\t]", text)} | set(
+        re.findall(r"[^\s<>,;:\"']+@[^\s<>,;:\"']+", text)
+    )

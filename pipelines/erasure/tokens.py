@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
@@ -17,10 +18,13 @@ class Tokens:
     """The texts of one or several people, in lower case."""
 
     emails: frozenset[str] = frozenset()
+    """Addresses; each means its ``+tag`` forms as well."""
     words: frozenset[str] = frozenset()
     """Ids and names in the forms in which files write them."""
     digits: frozenset[str] = frozenset()
     """Telephone numbers, digits alone."""
+    others: frozenset[str] = frozenset()
+    """Addresses with a ``+tag`` that are somebody else's."""
 
     @classmethod
     def of(
@@ -28,7 +32,7 @@ class Tokens:
     ) -> Tokens:
         """The tokens of one person; what is too short to mean one person alone is left out."""
         words = {text for text in ids if len(text) >= (_LEAST_NAME if text.isdigit() else _LEAST_ID)}
-        for given, family in names:
+        for given, family in dict.fromkeys(spelling for name in names for spelling in _spellings(*name)):
             forms = [f"{given} {family}", f"{family} {given}"] if given and family else [given or family]
             if given and family:
                 forms += [f"{family}{between}{given}" for between in (", ", ",", "/", ";", "\t")]
@@ -42,7 +46,14 @@ class Tokens:
         )
 
     def __or__(self, other: Tokens) -> Tokens:
-        return Tokens(self.emails | other.emails, self.words | other.words, self.digits | other.digits)
+        emails = self.emails | other.emails
+        return Tokens(
+            emails, self.words | other.words, self.digits | other.digits, (self.others | other.others) - emails
+        )
+
+    def addresses(self) -> Tokens:
+        """The addresses alone."""
+        return Tokens(emails=self.emails, others=self.others)
 
     def patterns_in(self, text: str) -> list[re.Pattern[str]]:
         """A pattern for each of them that a text holds where it stands alone.
@@ -50,7 +61,11 @@ class Tokens:
         They are looked for one by one, which is quicker than one pattern of many choices at every letter.
         """
         lowered = text.lower()
-        found = [_pattern(one, r"[\w.+-]", r"[\w-]|\.\w") for one in self.emails if one in lowered]
+        found = [
+            re.compile(address_form(one, self.others), re.IGNORECASE)
+            for one in self.emails
+            if one in lowered or f"{one.partition('@')[0]}+" in lowered
+        ]
         found += [_pattern(one, r"\w", r"\w") for one in self.words if one in lowered]
         if self.digits:
             joined = _BETWEEN_DIGITS.sub("", text)
@@ -67,6 +82,29 @@ class Tokens:
         for pattern in self.patterns_in(text):
             text = pattern.sub(by, text)
         return text
+
+
+def address_form(email: str, others: Iterable[str] = ()) -> str:
+    """A pattern of an address where it stands alone, with a ``+tag`` or without; ``others`` are somebody else's."""
+    local, _, domain = email.partition("@")
+    tagged = sorted(re.escape(one) for one in others if one.startswith(f"{local}+") and one.endswith(f"@{domain}"))
+    but = rf"(?!(?:{'|'.join(tagged)})(?![\w-]|\.\w))" if tagged else ""
+    return rf"(?<![\w.+-]){but}{re.escape(local)}(?:\+[\w.+=-]{{0,64}})?@{re.escape(domain)}(?![\w-]|\.\w)"
+
+
+_ACCENTS = re.compile("[\u0300-\u036f]")
+_UMLAUTS = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "æ": "ae", "ø": "oe", "å": "aa", "œ": "oe"})
+_LETTERS = str.maketrans({"ß": "ss", "æ": "ae", "ø": "o", "œ": "oe", "ł": "l", "đ": "d", "ı": "i"})
+
+
+def _spellings(given: str, family: str) -> Iterable[tuple[str, str]]:
+    """A name as it is, and as systems without its letters write it."""
+    yield given, family
+    whole = [unicodedata.normalize("NFC", text).lower() for text in (given, family)]
+    for letters in (_UMLAUTS, _LETTERS):
+        folded = [text.translate(letters) for text in whole]
+        given, family = (unicodedata.normalize("NFD", text) for text in folded)
+        yield _ACCENTS.sub("", given), _ACCENTS.sub("", family)
 
 
 _BETWEEN_DIGITS = re.compile(r"(?<=\d)[ ().\-/]+(?=\d)")

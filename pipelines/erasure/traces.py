@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import shutil
 import sqlite3
@@ -69,6 +70,21 @@ def _entry(line: bytes) -> dict[str, Any] | None:
 def _blanked(line: bytes, tokens: Tokens) -> bytes:
     text = line.decode("utf-8", "surrogateescape")
     return tokens.blank(text).encode("utf-8", "surrogateescape")
+
+
+def published_trips(home: Home, traveller_id: str) -> set[str]:
+    """The ids of a person's trips in every generation there is: of several travellers each has one of its own."""
+    import duckdb
+
+    found: set[str] = set()
+    for path in home.published.glob("*/analyst.duckdb"):
+        with contextlib.suppress(duckdb.Error), duckdb.connect(str(path), read_only=True) as con:
+            sql = (
+                "select trip_id from mart.trip where traveller_id = $1 "
+                "union select trip_id from mart.exposure where traveller_id = $1"
+            )
+            found |= {trip for (trip,) in con.execute(sql, [traveller_id]).fetchall() if trip}
+    return found
 
 
 def clear_first_issues(home: Home, trips: Iterable[str]) -> int:

@@ -1,13 +1,14 @@
 -- Grain: trip that policy judges x kind of review x whose (the traveller's own, or anybody's of the group).
 -- Rules: section 7 (waivers and approvals). A review belongs to the trip that it names; of a trip of several travellers
 -- only to the one whose address it carries, if it carries one of theirs. Without a trip it belongs to the first trip of
--- the traveller that is not over when it is decided.
+-- the traveller that is not over when it is decided. An address is read as on a trip (S10): out of angle brackets, and
+-- without its +tag where nobody has it with the tag.
 -- approved_at is the first approval after the last rejection; an approval without a date counts from its receipt.
-with reviews as (
+with stated as (
     select
         review_id,
         trip_id,
-        lower(trim(email)) as email,
+        nullif(regexp_extract(lower(email), '([^\s<>,;:"]+@[^\s<>,;:"]+)', 1), '') as email,
         kind,
         coalesce(outcome, 'pending') as outcome,
         coalesce(decided_at, received_at) as decided_at
@@ -44,6 +45,29 @@ known_addresses as (
         traveller_key
     from travellers
     where identity_key like 'email:%'
+),
+
+known as (
+    select distinct email
+    from known_addresses
+),
+
+roster as (
+    select distinct email
+    from stage.person_email
+),
+
+reviews as (
+    select
+        s.review_id,
+        s.trip_id,
+        coalesce(k.email, u.email) as email,
+        s.kind,
+        s.outcome,
+        s.decided_at
+    from stated as s
+    left join known as k on s.email = k.email
+    left join roster as u on regexp_replace(s.email, '\+[^@]*@', '@') = u.email
 ),
 
 addresses as (

@@ -52,6 +52,26 @@ def test_duty_file_holds_contacts_of_people_near_in_time_and_abroad(published: H
     assert b"RAW-MARKER" not in (current(published) / "duty.duckdb").read_bytes()
 
 
+def test_duty_file_holds_notes_of_people_near_in_time_and_no_names_of_files(
+    home: Home, make_build: Callable[[str], Path]
+) -> None:
+    build = make_build("r1")
+    with duckdb.connect(str(build)) as con:
+        con.execute(
+            "create table mart.trip_audit as select traveller_id, 'confirmed' as decision, 'officer' as decided_by, "
+            "'NOTE on ' || traveller_id as decision_note from mart.traveller"
+        )
+    publish(home, build, "r1")
+    notes = read(home, "duty", "select traveller_id from trip_audit where decision_note is not null order by all")
+    assert notes == [("t_ann",), ("t_bob",), ("t_cat",), ("t_eve",)]
+    assert read(home, "duty", "select count(*) from trip_audit where decided_by = 'officer'") == [(7,)]
+    assert b"NOTE on t_gus" not in (current(home) / "duty.duckdb").read_bytes()
+    assert read(home, "duty", "select file_name from landed_file") == [(None,)]
+    assert read(home, "analyst", "select count(decision_note), count(decided_by) from trip_audit") == [(0, 0)]
+    assert read(home, "steward", "select count(decision_note) from trip_audit") == [(7,)]
+    assert read(home, "steward", "select file_name from landed_file") == [("people.csv",)]
+
+
 def test_steward_file_holds_everything(published: Home) -> None:
     assert read(published, "steward", "select count(*) from traveller_contact") == [(7,)]
     assert read(published, "steward", "select decode(raw) from rejected_record") == [
@@ -65,7 +85,8 @@ def test_contact_columns_are_withheld_from_analysts(
     monkeypatch.setattr(publishing, "_withheld_columns", lambda: frozenset({"message"}))
     publish(home, make_build("r1"), "r1")
     assert read(home, "analyst", "select message from data_quality") == [(None,)]
-    assert read(home, "duty", "select message from data_quality") == [("one row",)]
+    assert read(home, "duty", "select message from data_quality") == [(None,)]
+    assert read(home, "steward", "select message from data_quality") == [("one row",)]
     assert read(home, "steward", "select message from data_quality") == [("one row",)]
 
 
