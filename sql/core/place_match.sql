@@ -14,7 +14,13 @@ place_text as (
 ),
 
 place_candidate as (
-    select * from core.place_candidate
+    select every_candidate.*
+    from core.place_candidate as every_candidate
+    left join core.place_bracket
+        on
+            every_candidate.place_text_number = place_bracket.place_text_number
+            and every_candidate.atom_number = place_bracket.atom_number
+    where place_bracket.atom_number is null
 ),
 
 every_fuzzy as (
