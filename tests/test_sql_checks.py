@@ -184,6 +184,18 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
             "'area' as place_type, false as is_fault, 1.0 as latitude, 1.0 as longitude, null::double as radius_km"
         ],
     ),
+    "rated_place_is_known": (
+        [],
+        [
+            "create table core.rating_period as select * from (values ('a', 'overall', 'ML', 'country'), "
+            "('a', 'overall', 'area:a:bay', 'area')) as v (provider, category, place_id, place_type), "
+            f"(select {T0} as valid_from)"
+        ],
+        [
+            "create table core.rating_period as select 'a' as provider, 'overall' as category, "
+            f"'unknown:southern border' as place_id, 'unknown' as place_type, {T0} as valid_from"
+        ],
+    ),
     "cancelled_in_one_feed_only": (
         ["create table core.place as select * from (values (1, 'lon'), (2, 'par')) as v (place_key, area_id)"],
         [

@@ -19,6 +19,7 @@ MODELS = (
     "place_hit",
     "place_atom",
     "place_candidate",
+    "place_bracket",
     "place_fuzzy",
     "place_match",
     "place",

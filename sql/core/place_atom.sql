@@ -2,7 +2,8 @@
 -- Rules: P1, P4.
 -- Why: of the overlapping spans of core.place_span the largest that names something is read: the whole text or a pair
 -- of pieces if a country, region or alias is called so, else the piece, else its parts, else a part without its general
--- word, else a part cut into a place and what holds it. A part that names nothing is not read and not guessed.
+-- word, else a part cut into a place and what holds it. A part that names nothing is not read and not guessed. Of a
+-- rating it is told what was left unread: a place of which only the country is known is not the country.
 with
 
 place_text as (
@@ -380,6 +381,89 @@ unread as (
                 )
             )
     where piece_span.span_kind = 'piece' and atom.place_text_number is null
+),
+
+-- What was cut off before a country or region and names nothing, unless it only says what that is: 'Northern' of
+-- 'Northern Mali', not 'Department of' of 'Department of Loreto'.
+cut_off as (
+    select
+        tail.place_text_number,
+        tail.group_number,
+        tail.piece_number,
+        tail.part_number
+    from atom as tail
+    inner join place_span as head
+        on
+            tail.place_text_number = head.place_text_number
+            and tail.group_number = head.group_number
+            and tail.piece_number = head.piece_number
+            and tail.part_number = head.part_number
+            and tail.cut_number = head.cut_number
+            and head.span_kind = 'head'
+    left join atom as head_atom
+        on
+            tail.place_text_number = head_atom.place_text_number
+            and tail.group_number = head_atom.group_number
+            and tail.piece_number = head_atom.piece_number
+            and tail.part_number = head_atom.part_number
+            and head_atom.span_kind = 'head'
+    where
+        tail.text_kind = 'rating'
+        and tail.span_kind = 'tail'
+        and head_atom.place_text_number is null
+        and not regexp_matches(
+            head.span_key,
+            '^((the|autonomous|special|federal|free) )*(archipelago|canton|community|county|department|emirate'
+            || '|governorate|island|islands|municipality|oblast|prefecture|province|region|republic|state|territory)'
+            || '( of)?( the)?$'
+        )
+),
+
+-- Groups of a rating's text in which something names nothing, or only what lies near, around or within a place.
+part_unread as (
+    select
+        part_span.place_text_number,
+        part_span.group_number
+    from place_span as part_span
+    inner join place_text on part_span.place_text_number = place_text.place_text_number
+    left join atom
+        on
+            part_span.place_text_number = atom.place_text_number
+            and (
+                atom.group_number = 0
+                or (
+                    part_span.group_number = atom.group_number
+                    and part_span.piece_number between atom.piece_number
+                    and atom.piece_number + case atom.span_kind when 'pair' then 1 else 0 end
+                    and (
+                        atom.part_number = 0
+                        or part_span.part_number between atom.part_number
+                        and atom.part_number + case atom.span_kind when 'joint' then 1 else 0 end
+                    )
+                )
+            )
+    where
+        place_text.text_kind = 'rating'
+        and part_span.span_kind = 'part'
+        and (
+            atom.place_text_number is null
+            or (
+                atom.span_kind = 'bare'
+                and regexp_matches(part_span.span_key, '^(central|downtown|greater|near) | (airport|area|suburbs)$')
+            )
+        )
+),
+
+group_unread as (
+    select
+        place_text_number,
+        group_number
+    from part_unread
+    union
+    select
+        place_text_number,
+        group_number
+    from cut_off
 )
 
 select
@@ -404,7 +488,9 @@ select
     or atom.text_kind = 'iata'
     or (atom.span_kind = 'whole' and atom.has_name = 0) as is_iata_allowed,
     atom.span_kind in ('part', 'joint', 'bare') and part_count.parts is not null as is_alternative,
-    unread.place_text_number is not null as is_after_unread
+    unread.place_text_number is not null as is_after_unread,
+    cut_off.place_text_number is not null as is_cut_off,
+    group_unread.place_text_number is not null as is_beside_unread
 from atom
 left join part_count
     on
@@ -416,3 +502,13 @@ left join unread
         atom.place_text_number = unread.place_text_number
         and atom.group_number = unread.group_number
         and atom.piece_number = unread.piece_number
+left join cut_off
+    on
+        atom.place_text_number = cut_off.place_text_number
+        and atom.group_number = cut_off.group_number
+        and atom.piece_number = cut_off.piece_number
+        and atom.part_number = cut_off.part_number
+left join group_unread
+    on
+        atom.place_text_number = group_unread.place_text_number
+        and atom.group_number = group_unread.group_number

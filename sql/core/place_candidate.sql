@@ -5,8 +5,9 @@
 -- 'and' joins are alternatives, of which none holds another; nor is a city before another one its region ('New York and
 -- Washington'). A county stands for its state. What the feed says of the country restricts the candidates; what it says
 -- of the region supports. The region hint of a rating is the type of the place that it rates, and what is rated as a
--- country is no town; nor is what stands in a column of countries. The home's own aliases beat all of that. A code that
--- moved means the airport that held it on the day.
+-- country is no town; nor is what stands in a column of countries. What is rated as a region or city is no country,
+-- unless the text says nothing else ('Kosovo', 'Hong Kong, China'): 'Metro Manila, Philippines' is not the Philippines.
+-- The home's own aliases beat all of that. A code that moved means the airport that held it on the day.
 with
 
 place_text as (
@@ -25,11 +26,65 @@ place_text as (
 ),
 
 place_atom as (
-    select * from core.place_atom
+    select
+        *,
+        count(*) over (partition by place_text_number, group_number) as atom_count,
+        atom_number = min(atom_number) over (partition by place_text_number, group_number) as is_first
+    from core.place_atom
 ),
 
 place_hit as (
     select * from core.place_hit
+),
+
+-- Words that some small town is called by too; without a country or region that holds it, the town is not meant.
+general as (
+    select
+        unnest(
+            [
+                'abroad', 'airport', 'apartment', 'arrival', 'base', 'beach', 'branch', 'campus', 'center', 'central',
+                'centre', 'clinic', 'coast', 'college', 'compound', 'conference', 'departure', 'downtown', 'embassy',
+                'field', 'forest', 'harbor', 'harbour', 'headquarters', 'highland', 'hilton', 'holiday', 'home',
+                'hospital', 'hostel', 'hotel', 'hyatt', 'institute', 'international', 'leave', 'library', 'lodge',
+                'marriott', 'meeting', 'mercure', 'midtown', 'ministry', 'mission', 'mountain', 'national', 'novotel',
+                'office', 'online', 'park', 'parliament', 'private', 'project', 'quarter', 'radisson', 'remote',
+                'research', 'reserve', 'residence', 'return', 'rig', 'river', 'school', 'serena', 'sheraton', 'station',
+                'street', 'suburb', 'terminal', 'tower', 'train', 'training', 'transit', 'travel', 'university',
+                'uptown', 'valley', 'various', 'village', 'virtual', 'western', 'workshop'
+            ]
+        ) as span_key
+),
+
+-- What is written where no place is known. A code or a town is called so, too, which is meant only in a column of
+-- airports or where a country or region holds it ('None, Italy').
+placeholder as (
+    select
+        unnest(
+            [
+                'any', 'na', 'nan', 'nil', 'none', 'null', 'other', 'tba', 'tbc', 'tbd', 'tbn', 'unk', 'unknown', 'var',
+                'various', 'x', 'xx', 'xxx'
+            ]
+        ) as span_key
+),
+
+-- What the aliases know by its country alone, though it is a part of it: a traveller there is in that country, but its
+-- rating is not the country's.
+country_part as (
+    select
+        unnest(
+            [
+                'golan heights', 'nagorno karabakh', 'northern cyprus', 'somaliland', 'south ossetia', 'transnistria',
+                'turkish republic of northern cyprus'
+            ]
+        ) as span_key
+),
+
+dependency as (
+    select
+        country_code,
+        sovereign_country_code
+    from reference.gazetteer_place
+    where sovereign_country_code is not null
 ),
 
 code_holder as (
@@ -62,6 +117,11 @@ meant as (
         place_atom.span_key,
         place_atom.is_alternative,
         place_atom.is_after_unread,
+        place_atom.is_cut_off,
+        place_atom.is_beside_unread,
+        place_atom.span_kind,
+        place_atom.atom_count,
+        place_atom.is_first,
         place_hit.name_kind,
         place_hit.place_id,
         place_hit.place_type,
@@ -71,9 +131,10 @@ meant as (
         place_hit.place_status,
         place_hit.match_score,
         place_hit.name_weight,
+        case when place_text.text_kind = 'rating' then coalesce(place_text.region_hint, '') end as rated_type,
+        dependency.country_code is not null as is_dependency,
         case when place_hit.name_kind = 'home' then 1000000 else 0 end
         + case
-            when place_text.text_kind = 'rating' and place_text.region_hint = place_hit.place_type then 4000
             when place_text.region_hint in (place_hit.region_code, place_hit.parent_region_code) then 4000
             else 0
         end
@@ -85,10 +146,18 @@ meant as (
     from place_atom
     inner join place_text on place_atom.place_text_number = place_text.place_text_number
     inner join place_hit on place_atom.span_key = place_hit.span_key
+    left join dependency on place_hit.country_code = dependency.country_code
     where
         (
             place_text.country_hint is null
             or place_hit.country_code = place_text.country_hint
+            -- 'Hong Kong' beside the code of China.
+            or (
+                place_text.text_kind = 'rating'
+                and place_hit.place_type = 'country'
+                and place_hit.name_kind not in ('code', 'misspelt')
+                and dependency.sovereign_country_code = place_text.country_hint
+            )
             or place_hit.name_kind = 'home'
         )
         and (place_text.text_kind <> 'country' or place_hit.place_type = 'country' or place_hit.name_kind = 'home')
@@ -289,6 +358,14 @@ alike as (
 scored as (
     select
         candidate.*,
+        -- The type says less than the country or region beside a place ('Guadalajara, Mexico' is no province of Spain),
+        -- and what stands after a rated place and is best known as a country holds it ('Goma, Congo').
+        case
+            when candidate.rated_type is null or candidate.rated_type <> candidate.place_type then 0
+            when candidate.place_type = 'country' then 4000
+            when not candidate.is_first and alone.place_type = 'country' then 0
+            else 400
+        end as type_score,
         case when alike.candidate_key is null then 0 else 100 end as alike_score,
         coalesce(support.support_score, 0) as support_score,
         coalesce(support.is_support_misspelt, false) as is_support_misspelt,
@@ -296,6 +373,10 @@ scored as (
         case when known.name_rank is null then 0 else 2 end as known_score,
         case when dated.place_id is null then 0 else 2000 end as dated_score
     from candidate
+    left join alone
+        on
+            candidate.place_text_number = alone.place_text_number
+            and candidate.atom_number = alone.atom_number
     left join support on candidate.candidate_key = support.candidate_key
     left join neighbour on candidate.candidate_key = neighbour.candidate_key
     left join alike on candidate.candidate_key = alike.candidate_key
@@ -310,36 +391,106 @@ scored as (
         on
             candidate.place_text_number = dated.place_text_number
             and candidate.place_id = dated.place_id
+),
+
+ranked as (
+    select
+        *,
+        cast(neighbours + known_score as bigint) as neighbour_count,
+        max(name_weight) over (partition by place_text_number, atom_number) = name_weight as is_heaviest,
+        first_value(place_type) over (
+            partition by place_text_number, atom_number
+            order by name_weight desc, place_id desc, place_type asc
+        ) as usual_type,
+        row_number() over (
+            partition by place_text_number, atom_number
+            order by
+                support_score
+                + hint_score
+                + type_score
+                + dated_score
+                + alike_score
+                + 3 * least(neighbours, 3)
+                + known_score desc,
+                name_weight desc,
+                place_id asc,
+                name_kind asc,
+                country_code asc
+        ) as choice_rank
+    from scored
+),
+
+-- In a rating of a region or city: a larger place than that, meant as such or usually.
+sized as (
+    select
+        *,
+        rated_type in ('region', 'city') as is_part_rated,
+        -- Beside others only a list's members and a place before what holds it are meant: 'Hong Kong, China'.
+        is_alternative
+        or (is_first and (is_dependency or (place_type = 'region' and support_score >= 800))) as is_meant,
+        place_type = 'country' or (rated_type = 'city' and place_type = 'region') as is_larger,
+        usual_type = 'country' or (rated_type = 'city' and usual_type = 'region') as is_usually_larger
+    from ranked
 )
 
 select
-    place_text_number,
-    atom_number,
-    group_number,
-    piece_number,
-    span_key,
-    is_alternative,
-    is_after_unread,
-    name_kind,
-    place_id,
-    place_type,
-    country_code,
-    region_code,
-    parent_region_code,
-    place_status,
-    match_score,
-    name_weight,
-    support_score,
-    is_support_misspelt,
-    cast(neighbours + known_score as bigint) as neighbour_count,
-    max(name_weight) over (partition by place_text_number, atom_number) = name_weight as is_heaviest,
-    row_number() over (
-        partition by place_text_number, atom_number
-        order by
-            support_score + hint_score + dated_score + alike_score + 3 * least(neighbours, 3) + known_score desc,
-            name_weight desc,
-            place_id asc,
-            name_kind asc,
-            country_code asc
-    ) as choice_rank
-from scored
+    sized.place_text_number,
+    sized.atom_number,
+    sized.group_number,
+    sized.piece_number,
+    sized.span_key,
+    sized.is_alternative,
+    sized.is_after_unread,
+    sized.name_kind,
+    sized.place_id,
+    sized.place_type,
+    sized.country_code,
+    sized.region_code,
+    sized.parent_region_code,
+    sized.place_status,
+    sized.match_score,
+    sized.name_weight,
+    sized.support_score,
+    sized.is_support_misspelt,
+    sized.neighbour_count,
+    sized.is_heaviest,
+    sized.choice_rank,
+    sized.name_kind = 'home'
+    or not (
+        (general.span_key is not null and sized.place_type = 'city' and sized.support_score < 800)
+        or (placeholder.span_key is not null and place_text.text_kind = 'text' and sized.support_score < 800)
+    ) as is_nameable,
+    -- What follows something unread says where that lies, and so does a larger place beside anything else.
+    coalesce(sized.is_part_rated, false)
+    and sized.name_kind <> 'home'
+    and (
+        sized.is_after_unread
+        or sized.is_cut_off
+        or (
+            sized.is_larger
+            and (
+                sized.is_beside_unread
+                or country_part.span_key is not null
+                or (sized.atom_count > 1 and not sized.is_meant)
+                or (
+                    sized.span_kind = 'bare'
+                    and not contains(place_text.text_key, 'the ' || sized.span_key)
+                    and not contains(place_text.text_key, 'republic of ' || sized.span_key)
+                )
+            )
+        )
+        or (
+            sized.is_usually_larger
+            and not sized.is_larger
+            and sized.support_score = 0
+            and (
+                sized.is_beside_unread
+                or (sized.atom_count > 1 and sized.usual_type = 'country' and not sized.is_meant)
+            )
+        )
+    ) as is_holder
+from sized
+inner join place_text on sized.place_text_number = place_text.place_text_number
+left join general on sized.span_key = general.span_key
+left join placeholder on sized.span_key = placeholder.span_key
+left join country_part on sized.span_key = country_part.span_key

@@ -31,13 +31,20 @@ place_atom as (
 
 container as (
     select distinct
-        place_text_number,
-        atom_number,
-        country_code,
-        region_code,
-        place_type
+        place_candidate.place_text_number,
+        place_candidate.atom_number,
+        place_candidate.country_code,
+        place_candidate.region_code,
+        place_candidate.place_type
     from core.place_candidate
-    where place_type in ('country', 'region') and name_kind <> 'alternate'
+    left join core.place_bracket
+        on
+            place_candidate.place_text_number = place_bracket.place_text_number
+            and place_candidate.atom_number = place_bracket.atom_number
+    where
+        place_candidate.place_type in ('country', 'region')
+        and place_candidate.name_kind <> 'alternate'
+        and place_bracket.atom_number is null
 ),
 
 spelling as (

@@ -5,7 +5,8 @@
 -- large one and the word lies abroad: then the city is taken if the word is a code ('Des Moines, IO'), both if it is a
 -- country's name ('Ankara, Israel'), as fuzzy. Fuzzy too is a place that was chosen only by a misspelt word. A text of
 -- which nothing is known is the feed's own country if it names one, and otherwise stays unknown: never a default
--- country. The home's own aliases are believed whatever stands beside them.
+-- country. Nor is a region or city that is rated ever its country: the level of a part would become that of the whole.
+-- The home's own aliases are believed whatever stands beside them.
 with
 
 place_text as (
@@ -13,41 +14,17 @@ place_text as (
 ),
 
 place_candidate as (
-    select * from core.place_candidate
+    select every_candidate.*
+    from core.place_candidate as every_candidate
+    left join core.place_bracket
+        on
+            every_candidate.place_text_number = place_bracket.place_text_number
+            and every_candidate.atom_number = place_bracket.atom_number
+    where place_bracket.atom_number is null
 ),
 
 every_fuzzy as (
     select * from core.place_fuzzy
-),
-
--- Words that some small town is called by too; without a country or region that holds it, the town is not meant.
-general as (
-    select
-        unnest(
-            [
-                'abroad', 'airport', 'apartment', 'arrival', 'base', 'beach', 'branch', 'campus', 'center', 'central',
-                'centre', 'clinic', 'coast', 'college', 'compound', 'conference', 'departure', 'downtown', 'embassy',
-                'field', 'forest', 'harbor', 'harbour', 'headquarters', 'highland', 'hilton', 'holiday', 'home',
-                'hospital', 'hostel', 'hotel', 'hyatt', 'institute', 'international', 'leave', 'library', 'lodge',
-                'marriott', 'meeting', 'mercure', 'midtown', 'ministry', 'mission', 'mountain', 'national', 'novotel',
-                'office', 'online', 'park', 'parliament', 'private', 'project', 'quarter', 'radisson', 'remote',
-                'research', 'reserve', 'residence', 'return', 'rig', 'river', 'school', 'serena', 'sheraton', 'station',
-                'street', 'suburb', 'terminal', 'tower', 'train', 'training', 'transit', 'travel', 'university',
-                'uptown', 'valley', 'various', 'village', 'virtual', 'western', 'workshop'
-            ]
-        ) as span_key
-),
-
--- What is written where no place is known. A code or a town is called so, too, which is meant only in a column of
--- airports or where a country or region holds it ('None, Italy').
-placeholder as (
-    select
-        unnest(
-            [
-                'any', 'na', 'nan', 'nil', 'none', 'null', 'other', 'tba', 'tbc', 'tbd', 'tbn', 'unk', 'unknown', 'var',
-                'various', 'x', 'xx', 'xxx'
-            ]
-        ) as span_key
 ),
 
 dependency as (
@@ -70,23 +47,7 @@ choice as (
         dependency.sovereign_country_code
     from place_candidate
     left join dependency on place_candidate.country_code = dependency.country_code
-    inner join place_text on place_candidate.place_text_number = place_text.place_text_number
-    left join general on place_candidate.span_key = general.span_key
-    left join placeholder on place_candidate.span_key = placeholder.span_key
-    where
-        place_candidate.choice_rank = 1
-        and not (
-            general.span_key is not null
-            and place_candidate.place_type = 'city'
-            and place_candidate.name_kind <> 'home'
-            and place_candidate.support_score < 800
-        )
-        and not (
-            placeholder.span_key is not null
-            and place_text.text_kind = 'text'
-            and place_candidate.name_kind <> 'home'
-            and place_candidate.support_score < 800
-        )
+    where place_candidate.choice_rank = 1 and place_candidate.is_nameable
 ),
 
 -- Which atoms hold the place chosen for another atom; one that is itself a city held elsewhere does not ('Kingston,
@@ -165,6 +126,7 @@ vague as (
         and other.name_kind in ('code', 'alias')
         and other.country_code <> choice.country_code
         and choice.name_kind <> 'home'
+        and not choice.is_holder
         and not exists (
             select 1
             from holding
@@ -273,6 +235,12 @@ unsaid as (
         place_text_number,
         atom_number
     from vague
+    union
+    select
+        place_text_number,
+        atom_number
+    from choice
+    where is_holder
 ),
 
 -- A larger place elsewhere, or a region, within such a list may be meant or not ('Simcoe, Scotland, Niagara, Ontario').
@@ -498,7 +466,10 @@ found as (
         case when country.country_code is null then 0.0 else 1.0 end as match_score,
         case when country.country_code is null then 'none' else 'hint' end as match_method
     from place_text
-    left join country on place_text.country_hint = country.country_code
+    left join country
+        on
+            place_text.country_hint = country.country_code
+            and (place_text.text_kind <> 'rating' or place_text.region_hint = 'country')
     left join meant on place_text.place_text_number = meant.place_text_number
     where meant.place_text_number is null
 )

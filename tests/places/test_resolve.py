@@ -124,6 +124,82 @@ def test_what_is_rated_as_a_country_is_no_town() -> None:
     ]
 
 
+UNKNOWN_PARTS = {
+    "region": [
+        ("Southern border area", "ML"),
+        ("Metro Manila, Philippines", None),
+        ("Philippines (Metro Manila)", None),
+        ("Mali: Southern border area", None),
+        ("Southern Mali", None),
+        ("Central Somalia", None),
+        ("Northern California", None),
+        ("Border with Somalia, Kenya", None),
+        ("Hope, Kenya", None),
+        ("Coast, Kenya", None),
+        ("South Ossetia, Georgia", None),
+        ("South Ossetia", "GE"),
+        ("Kinsale, VA", None),
+    ],
+    "city": [
+        ("Xqzvillage", "PE"),
+        ("Grenzort, Iraq", None),
+        ("Xqzville, Ontario", None),
+        ("Ontario: Xqzville", None),
+        ("Green Zone, Baghdad, Iraq", None),
+    ],
+}
+KNOWN_PARTS = {
+    "region": {
+        ("Kayes, Mali", None): "ML-1",
+        ("Kayes", "ML"): "ML-1",
+        ("Georgia, USA", None): "US-GA",
+        ("Niger, Nigeria", None): "NG-NI",
+        ("Borno (northern LGAs), Nigeria", None): "NG-BO",
+        ("Xqz; Sonora", None): "MX-SON",
+        ("Department of Loreto", None): "PE-LOR",
+        ("Canary Islands, Spain", None): "ES-CN",
+        ("Spain (Canary Islands)", None): "ES-CN",
+        ("Crimea", "UA"): "UA-43",
+        ("Hong Kong", None): "HK",
+        ("Hong Kong", "CN"): "HK",
+        ("Hong Kong, China", None): "HK",
+        ("Taiwan", "CN"): "TW",
+        ("West Bank", None): "PS",
+        ("West Bank and Gaza", None): "PS",
+        ("Gaza Strip", None): "PS-GZA",
+        ("Kosovo", None): "XK",
+        ("Guadalajara, Mexico", None): "4005539",
+    },
+    "city": {
+        ("Hong Kong, China", None): "1819729",
+        ("Baghdad (Green Zone), Iraq", None): "98182",
+        ("Kurdistan, Iraq", None): "IQ-KR",
+        ("Singapore", None): "1880252",
+    },
+}
+
+
+@pytest.mark.parametrize("rated", UNKNOWN_PARTS)
+def test_an_unknown_part_of_a_country_is_never_rated_as_what_holds_it(rated: str) -> None:
+    found = resolve_texts(UNKNOWN_PARTS[rated], "rating", region_hint=rated)
+    assert len(found) == len(UNKNOWN_PARTS[rated])
+    assert {(match.place_text, match.place_id) for match in found if match.place_status != "unknown"} == set()
+
+
+@pytest.mark.parametrize("rated", KNOWN_PARTS)
+def test_a_rated_part_or_territory_that_is_known_is_found(rated: str) -> None:
+    found = resolve_texts(KNOWN_PARTS[rated], "rating", region_hint=rated)
+    assert {(match.place_text, match.country_hint): match.place_id for match in found} == KNOWN_PARTS[rated]
+    assert len(found) == len(KNOWN_PARTS[rated])
+
+
+def test_an_alias_of_a_home_names_what_is_rated(tmp_path: Path) -> None:
+    (tmp_path / "places.csv").write_text("alias,place_id\nSouthern Mali,ML\nMetro Manila,PH-00\n", encoding="utf-8")
+    pairs = [("Southern Mali", None), ("Metro Manila, Philippines", None)]
+    found = resolve_texts(pairs, "rating", Home(tmp_path), "region")
+    assert [match.place_id for match in found] == ["ML", "PH-00"]
+
+
 def test_a_circle_covers_the_countries_and_regions_of_its_cities() -> None:
     assert {"KE", "KE-28"} <= set(covered_places(-4.05, 39.67, 30)), "Mombasa"
     around_brussels = set(covered_places(50.85, 4.35, 250))
