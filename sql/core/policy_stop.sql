@@ -1,6 +1,7 @@
--- Grain: trip that policy judges x stay piece behind which one of its segments stands.
--- Rules: S5 (a stay keeps all its evidence, so two trips may share it), S6 (transit and journeys are no destinations),
--- S7 (an open stay that has begun ends at as_of, a later one counts for open_ended_days), S9 (home is none either).
+-- Grain: trip that policy judges x stay piece behind which one of its segments stands, or one of a trip that it covers.
+-- Rules: A1 (a journey that the registry has as another trip is judged there, so its destinations are asked there too),
+-- S5 (a stay keeps all its evidence, so two trips may share it), S6 (transit and journeys are no destinations), S7 (an
+-- open stay that has begun ends at as_of, a later one counts for open_ended_days), S9 (home is none either).
 with pieces as (
     select
         stay_id,
@@ -20,13 +21,27 @@ parameter as (
     from reference.parameter
 ),
 
-belonging as (
+owned as (
     select
         s.segment_key,
-        l.main_trip_key as trip_key
+        t.trip_key,
+        t.registered_trip_key
     from core.segment as s
     inner join core.trip_link as l on s.trip_key = l.trip_key
     inner join core.policy_person as t on l.main_trip_key = t.trip_key
+),
+
+belonging as (
+    select
+        segment_key,
+        trip_key
+    from owned
+    union all
+    select
+        segment_key,
+        registered_trip_key as trip_key
+    from owned
+    where registered_trip_key is not null
 )
 
 select distinct
