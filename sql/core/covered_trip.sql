@@ -4,7 +4,8 @@
 -- of the trip's own stays: what another booking or report of the same journey shows is asked of that one. Of several
 -- registrations the one that covers most of them counts, then the last updated. Trips covered in part stay judged by
 -- themselves: their other days are not registered; and so do trips of a person who is not known for sure, but for days
--- that are personal.
+-- that are personal. A registration that the policy does not judge (S2) takes over none but one
+-- whose days are all personal, and then there is no registered_trip_key.
 with travellers as (
     select
         traveller_key,
@@ -16,7 +17,8 @@ trips as (
     select
         trip_key,
         trip_id,
-        source
+        source,
+        coalesce(trip_status <> 'cancelled' and purpose <> 'personal', true) as is_judged
     from core.trip
 ),
 
@@ -50,6 +52,7 @@ counted as (
         s.trip_key,
         l.main_trip_key as registered_trip_key,
         count(*) as day_count,
+        bool_and(d.coverage in ('personal', 'left_open')) as is_personal,
         bool_or(d.coverage = 'uncovered' or (d.coverage <> 'personal' and not s.is_known)) as has_open
     from stays as s
     inner join days as d
@@ -62,19 +65,23 @@ counted as (
 
 ranked as (
     select
-        trip_key,
-        registered_trip_key,
+        c.trip_key,
+        t.trip_key as registered_trip_key,
+        t.trip_id as registered_trip_id,
+        t.is_judged,
         row_number() over (
-            partition by trip_key
-            order by (registered_trip_key is null) asc, day_count desc, registered_trip_key desc
+            partition by c.trip_key
+            order by t.is_judged desc nulls last, c.day_count desc, c.registered_trip_key desc
         ) as choice,
-        bool_or(has_open) over (partition by trip_key) as has_open
-    from counted
+        bool_and(c.is_personal) over (partition by c.trip_key) as is_personal,
+        bool_or(c.has_open) over (partition by c.trip_key) as has_open
+    from counted as c
+    left join trips as t on c.registered_trip_key = t.trip_key
 )
 
 select
-    r.trip_key,
-    t.trip_id as registered_trip_id
-from ranked as r
-inner join trips as t on r.registered_trip_key = t.trip_key
-where r.choice = 1 and not r.has_open
+    trip_key,
+    case when is_judged then registered_trip_key end as registered_trip_key,
+    registered_trip_id
+from ranked
+where choice = 1 and registered_trip_key is not null and not has_open and (is_judged or is_personal)

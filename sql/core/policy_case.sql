@@ -7,8 +7,10 @@
 -- in the local calendar of the departure: some days before the departure, or after the trip's last day, in the office's
 -- calendar, for what may be done afterwards. What rose later is told as of highest_at, when what calls for the rule
 -- first held, be it the level or the evacuation status.
--- Of several rules that ask the same of a trip the one with the least preference is quoted: one that asks something,
--- the stricter obligation, a certain one before one that only may hold, the worse result, the narrower rule.
+-- Of several rules that ask the same of a trip the one with the least preference is quoted: one that asks something;
+-- of what is binding what is not met, so that nothing met hides it; the stricter obligation, but a prohibition that is
+-- lifted asks no more and comes last; the worse result; what is due already, then what is due first; a certain one
+-- before one that only may hold, which else counts as if it held; the narrower rule, the longer lead.
 with rules as (
     select * from reference.policy_rule
 ),
@@ -259,11 +261,23 @@ select
         (
             (
                 (
-                    case when status = 'not_applicable' then 10 else 0 end
-                    + case obligation when 'prohibited' then 1 when 'required' then 2 else 3 end
-                ) * 10 + cast(is_undetermined as bigint)
-            ) * 10
-            + case status when 'rejected' then 1 when 'missing' then 2 when 'late' then 3 when 'risen' then 4 else 5 end
+                    case
+                        when status = 'not_applicable'
+                            then 4 + case obligation when 'prohibited' then 1 when 'required' then 2 else 3 end
+                        when obligation = 'prohibited' then case when status = 'met' then 4 else 0 end
+                        when obligation = 'recommended' then 3
+                        when status = 'met' then 2
+                        else 1
+                    end * 10
+                    + case status
+                        when 'rejected' then 1 when 'missing' then 2 when 'late' then 3 when 'risen' then 4 else 5
+                    end
+                ) * 1000
+                + case
+                    when is_due or status in ('met', 'not_applicable') then 0
+                    else 500 - lead_days + coalesce(days_after_return, 0)
+                end
+            ) * 10 + cast(is_undetermined as bigint)
         ) * 10 + 9 - conditions_named
     ) * 1000000 + (500 - lead_days + coalesce(days_after_return, 0)) * 1000 + rule_number as preference
 from judged

@@ -3,12 +3,14 @@
 -- departure; whether a registration carries the roster's own e-mail address of the traveller), S1 (times beat dates),
 -- A1 (what a ticket and a registration share).
 -- A trip that nobody registered is not known to be with students; where the audit finds its journey registered as
--- another trip, registered_trip_id names that one. departs_at is the start of the segment that is sure to have begun
--- first; a departure given as a date alone may be as late as the end of that day, and departs_by_at is its last second.
+-- another trip, registered_trip_id names that one. It is judged by what both show: a registration read as one at home,
+-- where its ticket goes to another place of that name, is abroad, and the journey's last day is that of either.
+-- departs_at is the start of the segment that is sure to have begun first; a departure given as a date alone may be as
+-- late as the end of that day, and departs_by_at is its last second.
 -- Where a registration tells dates alone, and a ticket of the same journey tells when the traveller left home, that is
 -- the departure: the registration covers the day of arrival, which is no later than its own first day, or up to three
 -- days later in the same country. The audit compares with the same instant.
--- returns_date is the last local day that any segment tells.
+-- returns_date is the last local day that any segment of the journey tells.
 with trips as (
     select
         trip_key,
@@ -165,13 +167,47 @@ departures as (
     left join tickets as k on o.trip_key = k.trip_key and k.segment_rank = 1
 ),
 
-returns as (
+covered as (
+    select
+        c.trip_key,
+        c.registered_trip_key,
+        c.registered_trip_id,
+        t.is_international
+    from core.covered_trip as c
+    inner join trips as t on c.trip_key = t.trip_key
+),
+
+parts as (
     select
         trip_key,
-        max(ends_date) as returns_date
-    from told
-    where is_counted
+        trip_key as part_trip_key,
+        is_international
+    from trips
+    union all
+    select
+        registered_trip_key as trip_key,
+        trip_key as part_trip_key,
+        is_international
+    from covered
+    where registered_trip_key is not null
+),
+
+journeys as (
+    select
+        trip_key,
+        bool_or(is_international) as is_international
+    from parts
     group by trip_key
+),
+
+returns as (
+    select
+        p.trip_key,
+        max(s.ends_date) as returns_date
+    from parts as p
+    inner join told as s on p.part_trip_key = s.trip_key
+    where s.is_counted
+    group by p.trip_key
 ),
 
 addresses as (
@@ -207,7 +243,7 @@ select
     t.travels_with_students,
     t.group_id,
     coalesce(g.group_size, 1) as group_size,
-    t.is_international,
+    j.is_international,
     t.is_agency_booked,
     d.departs_at,
     d.departs_by_at,
@@ -216,11 +252,13 @@ select
     d.departs_timezone,
     e.returns_date,
     t.ends_at,
+    c.registered_trip_key,
     c.registered_trip_id
 from trips as t
+inner join journeys as j on t.trip_key = j.trip_key
 inner join travellers as v on t.traveller_key = v.traveller_key
 left join departures as d on t.trip_key = d.trip_key
 left join returns as e on t.trip_key = e.trip_key
 left join addresses as a on t.trip_key = a.trip_key
 left join group_sizes as g on t.group_id = g.group_id
-left join core.covered_trip as c on t.trip_key = c.trip_key
+left join covered as c on t.trip_key = c.trip_key

@@ -2,7 +2,9 @@
 -- Rules: section 7 (waivers and approvals). A review belongs to the trip that it names; of a trip of several travellers
 -- only to the one whose address it carries, if it carries one of theirs. Without a trip it belongs to the first trip of
 -- the traveller that is not over when it is decided. An address is read as on a trip (S10): out of angle brackets, and
--- without its +tag where nobody has it with the tag.
+-- without its +tag where nobody has it with the tag. What belongs to a trip that a registration covers is said of that
+-- registration, where the policy asks; a journey that is known as personal is asked nothing, and no review finds it by
+-- time.
 -- approved_at is the first approval after the last rejection; an approval without a date counts from its receipt.
 with stated as (
     select
@@ -21,7 +23,9 @@ trips as (
         traveller_key,
         group_id,
         departs_at,
-        coalesce(ends_at, departs_at) as ends_at
+        coalesce(ends_at, departs_at) as ends_at,
+        coalesce(registered_trip_key, trip_key) as judged_trip_key,
+        registered_trip_key is null and registered_trip_id is not null as is_personal
     from core.policy_person
 ),
 
@@ -106,7 +110,7 @@ by_time as (
         row_number() over (partition by r.review_id order by t.departs_at, t.trip_key) as trip_rank
     from reviews as r
     inner join addresses as a on r.email = a.email
-    inner join trips as t on a.traveller_key = t.traveller_key and t.ends_at > r.decided_at
+    inner join trips as t on a.traveller_key = t.traveller_key and t.ends_at > r.decided_at and not t.is_personal
     anti join named as n on r.review_id = n.review_id
 ),
 
@@ -124,14 +128,22 @@ placed as (
     where trip_rank = 1
 ),
 
+judged as (
+    select distinct
+        p.review_id,
+        t.judged_trip_key as trip_key
+    from placed as p
+    inner join trips as t on p.trip_key = t.trip_key
+),
+
 told as (
     select
         t.trip_key,
         t.group_id,
         r.*
-    from placed as p
-    inner join reviews as r on p.review_id = r.review_id
-    inner join trips as t on p.trip_key = t.trip_key
+    from judged as j
+    inner join reviews as r on j.review_id = r.review_id
+    inner join trips as t on j.trip_key = t.trip_key
 ),
 
 counted as (

@@ -265,7 +265,11 @@ asking_nothing as (
             when t.registered_trip_id is not null
                 then
                     concat(
-                        'The registry has this journey as trip ', t.registered_trip_id, ', where the policy judges it.'
+                        'The registry has this journey as trip ', t.registered_trip_id,
+                        case
+                            when r.trip_id is not null then ', where the policy judges it.'
+                            else ', which is personal, so the policy does not judge it.'
+                        end
                     )
             when c.rule_id is null
                 then
@@ -290,6 +294,7 @@ asking_nothing as (
         cast(null as timestamp) as satisfied_at
     from trips as t
     cross join requirements as q
+    left join trips as r on t.registered_trip_id = r.trip_id
     left join quoted as k on t.trip_key = k.trip_key and q.requirement = k.requirement
     left join cases as c on k.trip_key = c.trip_key and k.preference = c.preference
     where c.status is null or (c.status = 'not_applicable' and not c.is_undetermined)

@@ -346,6 +346,25 @@ def test_policy_and_audit_are_told_where_they_are_published(office: Home) -> Non
         assert sum("cannot be told" in caveat for caveat in report.caveats) == 2
 
 
+def test_an_arrival_is_asked_what_the_registration_that_covers_it_is_asked(office: Home) -> None:
+    with week.open_published(office) as con:
+        publication = week.publication_row(con)
+        asked = bridge.Week.of(WEEK)
+        report = content.fill(con, publication, asked, "office")
+        arriving = {row[7] for table in report.appendix if table.query == "week_arrivals" for row in table.rows}
+        con.execute("drop view if exists mart.policy_check; drop view if exists mart.policy_trip")
+        con.execute(
+            "create table mart.policy_trip as select trip_id, 'TR-COVER' as registered_trip_id from mart.trip; "
+            "create table mart.policy_check as select 'TR-COVER' as trip_id, min(traveller_id) as traveller_id, "
+            "'waiver' as requirement, 'required' as obligation, 'missing' as status, min(starts_at) as due_at, "
+            "'r1' as rule_id, 'why' as reason from mart.trip"
+        )
+        report = content.fill(con, publication, asked, "office")
+        required = next(table for table in report.appendix if table.query == "week_requirements")
+        assert arriving
+        assert [row[0] for row in required.rows] == ["TR-COVER"]
+
+
 def test_weeks_are_those_of_the_office() -> None:
     new_york = bridge.Week(datetime.date(2026, 11, 9))
     assert str(new_york) == "2026-W46"
