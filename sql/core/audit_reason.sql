@@ -206,6 +206,17 @@ select
                             )
                     when 'cancelled'
                         then concat('; {your} registration of these dates (', h.trip_id, ') was cancelled.')
+                    when 'personal'
+                        then
+                            concat(
+                                '; the registry has only {your} personal trip to ',
+                                q.place_name,
+                                ' from ',
+                                strftime(r.other_date, '%-d %B %Y'),
+                                ' (',
+                                h.trip_id,
+                                ').'
+                            )
                     when 'nearest'
                         then
                             concat(

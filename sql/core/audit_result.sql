@@ -108,13 +108,15 @@ doubtful as (
 
 registrations as (
     select
-        traveller_key,
-        trip_key,
-        is_cancelled,
-        min(starts_date) as starts_date,
-        max(ends_date) as ends_date
-    from intervals
-    group by traveller_key, trip_key, is_cancelled
+        i.traveller_key,
+        i.trip_key,
+        i.is_cancelled,
+        t.purpose = 'personal' as is_personal,
+        min(i.starts_date) as starts_date,
+        max(i.ends_date) as ends_date
+    from intervals as i
+    inner join core.trip as t on i.trip_key = t.trip_key
+    group by i.traveller_key, i.trip_key, i.is_cancelled, t.purpose
 ),
 
 others as (
@@ -130,6 +132,7 @@ others as (
             r.starts_date,
             case
                 when r.is_cancelled then 'cancelled'
+                when r.is_personal then 'personal'
                 when r.starts_date <= o.ends_date and o.starts_date <= r.ends_date then 'same_dates'
                 else 'nearest'
             end as kind,
@@ -138,6 +141,7 @@ others as (
                 order by
                     case
                         when r.is_cancelled then 2
+                        when r.is_personal then 3
                         when r.starts_date <= o.ends_date and o.starts_date <= r.ends_date then 1
                         else 3
                     end asc,

@@ -2,9 +2,9 @@
 -- Rules: A1, A2, section 7. A ticket and a registration that only states where somebody is share no segment, so they
 -- are two trips (section 9); the policy asks one journey once, and judges it where it is registered. The days are those
 -- of the trip's own stays: what another booking or report of the same journey shows is asked of that one. Of several
--- registrations the one that covers most of them counts, then the last updated. Trips covered in part stay judged by
--- themselves: their other days are not registered; and so do trips of a person who is not known for sure, but for days
--- that are personal.
+-- registrations the one that covers most of them counts, one for the university first, then the last updated. Trips
+-- covered in part stay judged by themselves: their other days are not registered; and so do trips of a person who is not
+-- known for sure, but for days that are personal.
 with travellers as (
     select
         traveller_key,
@@ -50,6 +50,7 @@ counted as (
         s.trip_key,
         l.main_trip_key as registered_trip_key,
         count(*) as day_count,
+        count(*) filter (where d.coverage = 'covered') as covered_count,
         bool_or(d.coverage = 'uncovered' or (d.coverage <> 'personal' and not s.is_known)) as has_open
     from stays as s
     inner join days as d
@@ -66,7 +67,7 @@ ranked as (
         registered_trip_key,
         row_number() over (
             partition by trip_key
-            order by (registered_trip_key is null) asc, day_count desc, registered_trip_key desc
+            order by (registered_trip_key is null) asc, covered_count desc, day_count desc, registered_trip_key desc
         ) as choice,
         bool_or(has_open) over (partition by trip_key) as has_open
     from counted

@@ -249,9 +249,11 @@ unended as (
     cross join parameter as a
     left join core.movement_segment as k on s.segment_key = k.segment_key
     left join core.movement as m on k.movement_key = m.movement_key
+    left join chained as f on g.trip_key = f.trip_key and f.is_first
     where
         s.ends_date is null and s.starts_date < a.as_of_date and g.source = 'booking' and not g.is_cancelled
-        and p.country_code is distinct from g.home_country_code
+        -- Whose home is not known is taken to have come back to where the booking set out from.
+        and p.country_code is distinct from coalesce(g.home_country_code, f.from_country_code)
 ),
 
 departing as (
