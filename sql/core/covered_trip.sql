@@ -2,9 +2,9 @@
 -- Rules: A1, A2, section 7. A ticket and a registration that only states where somebody is share no segment, so they
 -- are two trips (section 9); the policy asks one journey once, and judges it where it is registered. The days are those
 -- of the trip's own stays: what another booking or report of the same journey shows is asked of that one. Of several
--- registrations the one that covers most of them counts, one for the university first, then the last updated. Trips
--- covered in part stay judged by themselves: their other days are not registered; and so do trips of a person who is not
--- known for sure, but for days that are personal.
+-- registrations the one that covers most of them counts, one for the university first, then the last updated.
+-- Trips covered in part stay judged by themselves: their other days are not registered; and so do trips of a person who
+-- is not known for sure, but for days that are personal.
 with travellers as (
     select
         traveller_key,
