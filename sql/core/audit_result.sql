@@ -3,7 +3,8 @@
 -- same city. Where nothing covers a day, the other registration that the reason names is one of the same dates, then a
 -- cancelled one of the same dates, then the nearest within 60 days.
 -- match_score is the covered share of days, each counting 0.75 for its country and 0.25 more for its city.
--- A registration is late after the departure from home; where none is seen, from the local end of the first day on.
+-- A registration is late after the departure from home; where none is seen, from the local end of the first day on. Of
+-- several the match tells, as it covers most of the stay: one day that was registered early does not stand for all.
 with observed as (
     select * from core.observed_trip
 ),
@@ -56,19 +57,14 @@ counted as (
     group by observed_key
 ),
 
-registered_early as (
+matched_at as (
     select
-        d.observed_key,
-        min(t.registered_at) as registered_at
-    from (
-        select distinct
-            observed_key,
-            registration_key
-        from days
-        where coverage = 'covered'
-    ) as d
-    inner join core.trip as t on d.registration_key = t.trip_key
-    group by d.observed_key
+        m.observed_key,
+        t.registered_at
+    from matches as m
+    inner join core.trip as t on m.registration_key = t.trip_key
+    inner join counted as c on m.observed_key = c.observed_key
+    where m.choice = 1 and c.covered_count > 0
 ),
 
 first_days as (
@@ -195,7 +191,7 @@ from observed as o
 inner join counted as c on o.observed_key = c.observed_key
 inner join travellers as t on o.traveller_key = t.traveller_key
 left join matches as m on o.observed_key = m.observed_key and m.choice = 1
-left join registered_early as e on o.observed_key = e.observed_key
+left join matched_at as e on o.observed_key = e.observed_key
 left join first_day_ends as f on o.observed_key = f.observed_key
 left join doubtful as d on o.observed_key = d.observed_key
 left join others as h on o.observed_key = h.observed_key
