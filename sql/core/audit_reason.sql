@@ -164,6 +164,8 @@ select
                     case r.status_cause
                         when 'person'
                             then '; the roster does not say for certain whose trip it is, so it was not compared.'
+                        when 'home_unknown'
+                            then '; {your} home country is not known, so it cannot be told what was abroad.'
                         when 'registered_place'
                             then
                                 '; the registry has a trip of these dates to a place that could not be recognised.'

@@ -135,13 +135,14 @@ select
     case
         when t.trip_status = 'cancelled' then 'cancelled'
         when t.purpose = 'personal' or s.trip_key is null then 'not_required'
-        when v.identity_status <> 'matched' then 'undetermined'
+        when v.identity_status <> 'matched' or v.home_country_code is null then 'undetermined'
         else 'unconfirmed'
     end as audit_status,
     case
         when t.purpose = 'personal' then 'personal'
         when s.trip_key is null then 'home'
         when v.identity_status <> 'matched' then 'person'
+        when v.home_country_code is null then 'home_unknown'
         when d.trip_key is not null then 'same_dates'
         when t.has_booking or c.trip_key is not null then 'booking_cancelled'
     end as status_cause,

@@ -1,7 +1,8 @@
 -- Grain: observed trip, with what the registry says of it.
 -- Rules: A1, A2. The registration that covers most days is the match, then the one that covers most of them in the
 -- same city. Where nothing covers a day, the other registration that the reason names is one of the same dates, then a
--- cancelled one of the same dates, then the nearest within 60 days.
+-- cancelled one of the same dates, then the nearest within 60 days, and a personal one is named as such.
+-- What is foreign to somebody whose home nobody knows cannot be told, unless all of it is registered.
 -- match_score is the covered share of days, each counting 0.75 for its country and 0.25 more for its city.
 -- A registration is late after the departure from home; where none is seen, from the local end of the first day on. Of
 -- several the match tells, as it covers most of the stay: one day that was registered early does not stand for all.
@@ -20,7 +21,8 @@ intervals as (
 travellers as (
     select
         traveller_key,
-        identity_status
+        identity_status,
+        home_country_code
     from core.traveller
 ),
 
@@ -162,6 +164,7 @@ select
         when o.is_cancelled then 'cancelled'
         when c.personal_count > 0 and c.covered_count + c.uncovered_count = 0 then 'not_required'
         when t.identity_status <> 'matched' then 'undetermined'
+        when c.uncovered_count > 0 and t.home_country_code is null then 'undetermined'
         when c.uncovered_count > 0 and d.observed_key is not null then 'undetermined'
         when c.uncovered_count = 0 and c.covered_count = 0 then 'undetermined'
         when c.covered_count = 0 then 'unregistered'
@@ -173,6 +176,7 @@ select
         when c.personal_count > 0 and c.covered_count + c.uncovered_count = 0
             then case when m.registration_key is null then 'personal_expenses' else 'personal_registration' end
         when t.identity_status <> 'matched' then 'person'
+        when c.uncovered_count > 0 and t.home_country_code is null then 'home_unknown'
         when c.uncovered_count > 0 and d.observed_key is not null then 'registered_place'
         when c.uncovered_count = 0 and c.covered_count = 0 then 'observed_place'
     end as status_cause,
