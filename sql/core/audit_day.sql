@@ -168,7 +168,11 @@ shared as (
             and t.trip_key = p.trip_key
     where
         (m.trip_key is not null or k.trip_key is null)
-        and (p.is_same_journey is not false or t.is_met or (t.is_open and m.trip_key is not null))
+        and (
+            p.is_same_journey is not false
+            or t.is_met
+            or (t.is_open and m.trip_key is not null and t.ends_date >= t.registered_starts_date)
+        )
 ),
 
 covering as (
