@@ -61,22 +61,37 @@ _FINDINGS = """
                     place_name, country_code, 'level ' || coalesce(risk_level::varchar, 'not known'), presence,
                     coalesce('until ' || strftime(until_at, '%Y-%m-%d %H:%M') || ' UTC', 'no end known')),
                 '; or ' order by risk_level desc nulls first, place_name, stay_id
-            ) as where_now
+            ) as where_now,
+            list(trip_id) filter (presence = 'overdue') as overdue_trips
         from mart.current_exposure
         group by traveller_id
+    ),
+
+    finding as (
+        select
+            a.*,
+            p.where_now,
+            -- The audit counts an open stay for some days only; who is overdue may be away longer.
+            case
+                when a.starts_date > $today then 'to come'
+                when a.ends_date >= $today then 'now'
+                when list_has_any(a.observed_refs, p.overdue_trips) then 'now'
+                when list_contains(p.overdue_trips, a.matched_trip_id) then 'now'
+                else 'past'
+            end as trip_time
+        from mart.trip_audit as a
+        left join place_now as p on a.traveller_id = p.traveller_id
     )
 
     select
         {columns},
-        case when starts_date <= $today and ends_date >= $today then coalesce(where_now, 'no stay says where') end
-            as where_now
-    from mart.trip_audit
-    left join place_now using (traveller_id)
+        case when trip_time = 'now' then coalesce(where_now, 'no stay says where') end as where_now
+    from finding
     {join}
     where list_contains($wanted, audit_status)
     order by
-        case when starts_date > $today then 2 when ends_date >= $today then 1 else 3 end,
-        case when starts_date > $today then starts_date end,
+        case trip_time when 'now' then 1 when 'to come' then 2 else 3 end,
+        case when trip_time = 'to come' then starts_date end,
         starts_date desc nulls last,
         audit_id
 """

@@ -14,10 +14,19 @@ _BASE = """
         coalesce(a.country_code, '') as country,
         coalesce(t.school, '') as school,
         coalesce(t.affiliation, '') as affiliation,
-        case when a.starts_date > $today then 'coming' when a.ends_date >= $today then 'now' else 'past' end as time,
+        -- The audit counts an open stay for some days only; who is overdue may be away longer.
+        case
+            when a.starts_date > $today then 'coming'
+            when a.ends_date >= $today or list_has_any(a.observed_refs, o.trips) then 'now'
+            when list_contains(o.trips, a.matched_trip_id) then 'now'
+            else 'past'
+        end as time,
         a.decision, a.decision_note, a.decided_at, a.decided_by
     from mart.trip_audit as a
     left join mart.traveller as t on a.traveller_id = t.traveller_id
+    left join (
+        select traveller_id, list(trip_id) as trips from mart.current_exposure where presence = 'overdue' group by all
+    ) as o on a.traveller_id = o.traveller_id
 """
 
 _KEYS = "unnest($audit_ids::varchar[]) as audit_id"

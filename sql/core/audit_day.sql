@@ -1,9 +1,11 @@
 -- Grain: day of an observed trip x country, with the registration that covers it best, if any.
 -- Rules: A1 (within 3 days of a registered interval in the same country; then same city).
 -- Stays meet registrations as intervals, and only the days that both have are told one by one. Where several places are
--- possible on one day (is_vague), the day is covered if one of them is. A day is personal where all that shows it are
--- bookings and reports that meet a personal registration or a report marked as personal: what else the traveller did in
--- the same weeks is still asked about. An observed trip is cancelled as a whole or not at all.
+-- possible on one day (is_vague), the day is covered if one of them is. An observed trip is cancelled as a whole or not
+-- at all.
+-- A personal registration, or a report marked as personal, is about its own days: it excuses them of the bookings that
+-- meet it, and of a booking that begins and ends within 3 days of it, which is the same journey, all days. A day is
+-- personal where all that shows it is so excused: what else the traveller did in the same weeks is still asked about.
 with stays as (
     select
         s.observed_key,
@@ -17,6 +19,12 @@ with stays as (
         s.ends_date
     from core.observed_stay as s
     inner join core.place as p on s.place_key = p.place_key
+),
+
+personal_registrations as (
+    select trip_key
+    from core.trip
+    where source = 'registration' and purpose = 'personal'
 ),
 
 registered as (
@@ -45,6 +53,7 @@ registered as (
 touching as (
     select
         s.observed_key,
+        s.trip_key as observed_trip_key,
         s.country_code,
         s.starts_date,
         s.ends_date,
@@ -78,6 +87,50 @@ taken as (
     from meeting
 ),
 
+observed_spans as (
+    select
+        observed_key,
+        trip_key,
+        min(starts_date) as starts_date,
+        max(ends_date) as ends_date
+    from stays
+    group by observed_key, trip_key
+),
+
+personal_spans as (
+    select
+        r.trip_key,
+        min(r.starts_date) as starts_date,
+        max(r.ends_date) as ends_date,
+        bool_or(r.is_open) as is_open
+    from registered as r
+    semi join personal_registrations as p on r.trip_key = p.trip_key
+    group by r.trip_key
+),
+
+-- What a personal registration excuses of the bookings and reports that it touches.
+personal_touching as (
+    select
+        t.observed_key,
+        t.observed_trip_key,
+        t.trip_key,
+        p.starts_date,
+        p.ends_date,
+        p.is_open and m.trip_key is not null as is_open,
+        abs(o.starts_date - p.starts_date) <= 3 and (p.is_open or abs(o.ends_date - p.ends_date) <= 3)
+            as is_same_journey,
+        bool_or(t.is_met) as is_met
+    from touching as t
+    inner join personal_spans as p on t.trip_key = p.trip_key
+    inner join observed_spans as o on t.observed_key = o.observed_key and t.observed_trip_key = o.trip_key
+    left join taken as k on t.trip_key = k.trip_key
+    left join meeting as m on t.trip_key = m.trip_key and t.observed_key = m.observed_key
+    where m.trip_key is not null or k.trip_key is null
+    group by
+        t.observed_key, t.observed_trip_key, t.trip_key, m.trip_key, o.starts_date, o.ends_date, p.starts_date,
+        p.ends_date, p.is_open
+),
+
 shared as (
     select
         t.observed_key,
@@ -89,10 +142,18 @@ shared as (
         cast(
             unnest(
                 generate_series(
-                    greatest(t.starts_date, t.registered_starts_date - 3),
+                    greatest(
+                        t.starts_date,
+                        t.registered_starts_date - case when p.is_same_journey is false then 0 else 3 end
+                    ),
                     least(
                         t.ends_date,
-                        t.registered_ends_date + case when t.is_open and m.trip_key is not null then 366 else 3 end
+                        t.registered_ends_date
+                        + case
+                            when t.is_open and m.trip_key is not null then 366
+                            when p.is_same_journey is false then 0
+                            else 3
+                        end
                     ),
                     interval 1 day
                 )
@@ -101,7 +162,17 @@ shared as (
     from touching as t
     left join taken as k on t.trip_key = k.trip_key
     left join meeting as m on t.trip_key = m.trip_key and t.observed_key = m.observed_key
-    where m.trip_key is not null or k.trip_key is null
+    left join personal_touching as p
+        on
+            t.observed_key = p.observed_key and t.observed_trip_key = p.observed_trip_key
+            and t.trip_key = p.trip_key
+    where
+        (m.trip_key is not null or k.trip_key is null)
+        and (
+            p.is_same_journey is not false
+            or t.is_met
+            or (t.is_open and m.trip_key is not null and t.ends_date >= t.registered_starts_date)
+        )
 ),
 
 covering as (
@@ -152,12 +223,6 @@ days as (
     group by observed_key, country_code, day_date
 ),
 
-personal_registrations as (
-    select trip_key
-    from core.trip
-    where source = 'registration' and purpose = 'personal'
-),
-
 personal_reports as (
     select t.trip_key
     from core.trip_reference as t
@@ -173,23 +238,61 @@ personal_stays as (
     semi join personal_reports as p on s.trip_key = p.trip_key
 ),
 
-personal_days as (
+personal_report_spans as (
     select
         observed_key,
-        cast(unnest(generate_series(starts_date, ends_date, interval 1 day)) as date) as day_date
+        min(starts_date) as starts_date,
+        max(ends_date) as ends_date
     from personal_stays
-    union
+    group by observed_key
+),
+
+bookings as (
+    select trip_key
+    from core.trip_reference
+    where source = 'booking'
+),
+
+personal_periods as (
     select
-        d.observed_key,
-        d.day_date
-    from days as d
-    inner join personal_registrations as r on d.registration_key = r.trip_key
+        observed_key,
+        observed_trip_key as trip_key,
+        starts_date - case when is_same_journey then 3 else 0 end as starts_date,
+        ends_date + case when is_open then 366 when is_same_journey then 3 else 0 end as ends_date
+    from personal_touching
+    where is_same_journey or is_met
+    union all
+    select
+        observed_key,
+        trip_key,
+        starts_date,
+        ends_date
+    from personal_stays
+    union all
+    select
+        o.observed_key,
+        o.trip_key,
+        p.starts_date,
+        p.ends_date
+    from observed_spans as o
+    semi join bookings as b on o.trip_key = b.trip_key
+    inner join personal_stays as p on o.observed_key = p.observed_key
+    union all
+    select
+        o.observed_key,
+        o.trip_key,
+        o.starts_date,
+        o.ends_date
+    from observed_spans as o
+    semi join bookings as b on o.trip_key = b.trip_key
+    inner join personal_report_spans as p on o.observed_key = p.observed_key
+    where abs(o.starts_date - p.starts_date) <= 3 and abs(o.ends_date - p.ends_date) <= 3
 ),
 
 suspected_stays as (
     select s.*
     from stays as s
-    semi join personal_days as p on s.observed_key = p.observed_key
+    semi join personal_periods as p on s.observed_key = p.observed_key
 ),
 
 suspected as (
@@ -201,12 +304,16 @@ suspected as (
     from suspected_stays
 ),
 
-personal_trips as (
+personal_days as (
     select distinct
         s.observed_key,
-        s.trip_key
+        s.trip_key,
+        s.day_date
     from suspected as s
-    inner join personal_days as p on s.observed_key = p.observed_key and s.day_date = p.day_date
+    inner join personal_periods as p
+        on
+            s.observed_key = p.observed_key and s.trip_key = p.trip_key
+            and s.day_date >= p.starts_date and s.day_date <= p.ends_date
 ),
 
 excused as (
@@ -215,7 +322,8 @@ excused as (
         s.country_code,
         s.day_date
     from suspected as s
-    left join personal_trips as p on s.observed_key = p.observed_key and s.trip_key = p.trip_key
+    left join personal_days as p
+        on s.observed_key = p.observed_key and s.trip_key = p.trip_key and s.day_date = p.day_date
     group by s.observed_key, s.country_code, s.day_date
     having bool_and(p.trip_key is not null)
 ),

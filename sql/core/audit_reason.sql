@@ -164,6 +164,8 @@ select
                     case r.status_cause
                         when 'person'
                             then '; the roster does not say for certain whose trip it is, so it was not compared.'
+                        when 'home_unknown'
+                            then '; {your} home country is not known, so it cannot be told what was abroad.'
                         when 'registered_place'
                             then
                                 '; the registry has a trip of these dates to a place that could not be recognised.'
@@ -206,6 +208,17 @@ select
                             )
                     when 'cancelled'
                         then concat('; {your} registration of these dates (', h.trip_id, ') was cancelled.')
+                    when 'personal'
+                        then
+                            concat(
+                                '; the registry has only {your} personal trip to ',
+                                q.place_name,
+                                ' from ',
+                                strftime(r.other_date, '%-d %B %Y'),
+                                ' (',
+                                h.trip_id,
+                                ').'
+                            )
                     when 'nearest'
                         then
                             concat(

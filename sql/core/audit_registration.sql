@@ -1,5 +1,6 @@
 -- Grain: registration that no booking and no expense confirms.
--- Rules: A3 (a row for each), S3 (what shares a segment with a registration belongs to it), A2 (country of most days).
+-- Rules: A3 (a row for each), S2 (a cancelled booking confirms no registration that stands), S3 (what shares a segment
+-- with a registration belongs to it), A2 (country of most days).
 -- Dates are local to the place; where the trip does not leave home they are those that its segments state.
 with trips as (
     select *
@@ -12,20 +13,45 @@ intervals as (
 ),
 
 observed as (
-    select
+    select distinct
         traveller_key,
         country_code,
-        day_date
-    from core.audit_day
+        starts_date,
+        ends_date,
+        is_cancelled
+    from core.observed_stay
 ),
 
-met as (
-    select distinct i.trip_key
+touched as (
+    select distinct
+        i.trip_key,
+        o.is_cancelled and not i.is_cancelled as is_cancelled
     from intervals as i
     inner join observed as o
         on
             i.traveller_key = o.traveller_key and i.country_code = o.country_code
-            and o.day_date >= i.starts_date and o.day_date <= i.ends_date
+            and o.starts_date <= i.ends_date and o.ends_date >= i.starts_date
+),
+
+-- What belongs to a registration confirms it while some segment of it is not cancelled.
+confirmed as (
+    select distinct l.main_trip_key as trip_key
+    from core.segment as s
+    inner join core.trip_link as l on s.trip_key = l.trip_key
+    where s.source in ('booking', 'expense') and s.segment_status <> 'cancelled'
+),
+
+met as (
+    select trip_key
+    from touched
+    where not is_cancelled
+    union
+    select trip_key
+    from confirmed
+    union
+    select trip_key
+    from trips
+    where trip_status = 'cancelled' and (has_booking or has_expense)
     union
     select distinct registration_key as trip_key
     from core.audit_day
@@ -109,14 +135,16 @@ select
     case
         when t.trip_status = 'cancelled' then 'cancelled'
         when t.purpose = 'personal' or s.trip_key is null then 'not_required'
-        when v.identity_status <> 'matched' then 'undetermined'
+        when v.identity_status <> 'matched' or v.home_country_code is null then 'undetermined'
         else 'unconfirmed'
     end as audit_status,
     case
         when t.purpose = 'personal' then 'personal'
         when s.trip_key is null then 'home'
         when v.identity_status <> 'matched' then 'person'
+        when v.home_country_code is null then 'home_unknown'
         when d.trip_key is not null then 'same_dates'
+        when t.has_booking or c.trip_key is not null then 'booking_cancelled'
     end as status_cause,
     r.segment_keys
 from trips as t
@@ -126,5 +154,5 @@ left join spans as s on t.trip_key = s.trip_key
 left join main_country as m on t.trip_key = m.trip_key
 left join opening as o on t.trip_key = o.trip_key
 left join same_dates as d on t.trip_key = d.trip_key
+left join touched as c on t.trip_key = c.trip_key and c.is_cancelled
 anti join met as x on t.trip_key = x.trip_key
-where not t.has_booking and not t.has_expense

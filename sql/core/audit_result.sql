@@ -1,9 +1,11 @@
 -- Grain: observed trip, with what the registry says of it.
 -- Rules: A1, A2. The registration that covers most days is the match, then the one that covers most of them in the
 -- same city. Where nothing covers a day, the other registration that the reason names is one of the same dates, then a
--- cancelled one of the same dates, then the nearest within 60 days.
+-- cancelled one of the same dates, then the nearest within 60 days, and a personal one is named as such.
+-- What is foreign to somebody whose home nobody knows cannot be told, unless all of it is registered.
 -- match_score is the covered share of days, each counting 0.75 for its country and 0.25 more for its city.
--- A registration is late after the departure from home; where none is seen, from the local end of the first day on.
+-- A registration is late after the departure from home; where none is seen, from the local end of the first day on. Of
+-- several the match tells, as it covers most of the stay: one day that was registered early does not stand for all.
 with observed as (
     select * from core.observed_trip
 ),
@@ -19,7 +21,8 @@ intervals as (
 travellers as (
     select
         traveller_key,
-        identity_status
+        identity_status,
+        home_country_code
     from core.traveller
 ),
 
@@ -56,19 +59,14 @@ counted as (
     group by observed_key
 ),
 
-registered_early as (
+matched_at as (
     select
-        d.observed_key,
-        min(t.registered_at) as registered_at
-    from (
-        select distinct
-            observed_key,
-            registration_key
-        from days
-        where coverage = 'covered'
-    ) as d
-    inner join core.trip as t on d.registration_key = t.trip_key
-    group by d.observed_key
+        m.observed_key,
+        t.registered_at
+    from matches as m
+    inner join core.trip as t on m.registration_key = t.trip_key
+    inner join counted as c on m.observed_key = c.observed_key
+    where m.choice = 1 and c.covered_count > 0
 ),
 
 first_days as (
@@ -108,13 +106,15 @@ doubtful as (
 
 registrations as (
     select
-        traveller_key,
-        trip_key,
-        is_cancelled,
-        min(starts_date) as starts_date,
-        max(ends_date) as ends_date
-    from intervals
-    group by traveller_key, trip_key, is_cancelled
+        i.traveller_key,
+        i.trip_key,
+        i.is_cancelled,
+        t.purpose = 'personal' as is_personal,
+        min(i.starts_date) as starts_date,
+        max(i.ends_date) as ends_date
+    from intervals as i
+    inner join core.trip as t on i.trip_key = t.trip_key
+    group by i.traveller_key, i.trip_key, i.is_cancelled, t.purpose
 ),
 
 others as (
@@ -130,6 +130,7 @@ others as (
             r.starts_date,
             case
                 when r.is_cancelled then 'cancelled'
+                when r.is_personal then 'personal'
                 when r.starts_date <= o.ends_date and o.starts_date <= r.ends_date then 'same_dates'
                 else 'nearest'
             end as kind,
@@ -138,6 +139,7 @@ others as (
                 order by
                     case
                         when r.is_cancelled then 2
+                        when r.is_personal then 3
                         when r.starts_date <= o.ends_date and o.starts_date <= r.ends_date then 1
                         else 3
                     end asc,
@@ -162,6 +164,7 @@ select
         when o.is_cancelled then 'cancelled'
         when c.personal_count > 0 and c.covered_count + c.uncovered_count = 0 then 'not_required'
         when t.identity_status <> 'matched' then 'undetermined'
+        when c.uncovered_count > 0 and t.home_country_code is null then 'undetermined'
         when c.uncovered_count > 0 and d.observed_key is not null then 'undetermined'
         when c.uncovered_count = 0 and c.covered_count = 0 then 'undetermined'
         when c.covered_count = 0 then 'unregistered'
@@ -173,6 +176,7 @@ select
         when c.personal_count > 0 and c.covered_count + c.uncovered_count = 0
             then case when m.registration_key is null then 'personal_expenses' else 'personal_registration' end
         when t.identity_status <> 'matched' then 'person'
+        when c.uncovered_count > 0 and t.home_country_code is null then 'home_unknown'
         when c.uncovered_count > 0 and d.observed_key is not null then 'registered_place'
         when c.uncovered_count = 0 and c.covered_count = 0 then 'observed_place'
     end as status_cause,
@@ -191,7 +195,7 @@ from observed as o
 inner join counted as c on o.observed_key = c.observed_key
 inner join travellers as t on o.traveller_key = t.traveller_key
 left join matches as m on o.observed_key = m.observed_key and m.choice = 1
-left join registered_early as e on o.observed_key = e.observed_key
+left join matched_at as e on o.observed_key = e.observed_key
 left join first_day_ends as f on o.observed_key = f.observed_key
 left join doubtful as d on o.observed_key = d.observed_key
 left join others as h on o.observed_key = h.observed_key

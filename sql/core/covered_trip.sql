@@ -2,10 +2,10 @@
 -- Rules: A1, A2, section 7. A ticket and a registration that only states where somebody is share no segment, so they
 -- are two trips (section 9); the policy asks one journey once, and judges it where it is registered. The days are those
 -- of the trip's own stays: what another booking or report of the same journey shows is asked of that one. Of several
--- registrations the one that covers most of them counts, then the last updated. Trips covered in part stay judged by
--- themselves: their other days are not registered; and so do trips of a person who is not known for sure, but for days
--- that are personal. A registration that the policy does not judge (S2) takes over none but one
--- whose days are all personal, and then there is no registered_trip_key.
+-- registrations one that the policy judges counts first, then the one that covers most of them, then the last updated.
+-- Trips covered in part stay judged by themselves: their other days are not registered; and so do trips of a person who
+-- is not known for sure, but for days that are personal. A registration that the policy does not judge (S2) takes over
+-- none but one whose days are all personal, and then there is no registered_trip_key.
 with travellers as (
     select
         traveller_key,
@@ -52,6 +52,7 @@ counted as (
         s.trip_key,
         l.main_trip_key as registered_trip_key,
         count(*) as day_count,
+        count(*) filter (where d.coverage = 'covered') as covered_count,
         bool_and(d.coverage in ('personal', 'left_open')) as is_personal,
         bool_or(d.coverage = 'uncovered' or (d.coverage <> 'personal' and not s.is_known)) as has_open
     from stays as s
@@ -71,7 +72,8 @@ ranked as (
         t.is_judged,
         row_number() over (
             partition by c.trip_key
-            order by t.is_judged desc nulls last, c.day_count desc, c.registered_trip_key desc
+            order by
+                t.is_judged desc nulls last, c.covered_count desc, c.day_count desc, c.registered_trip_key desc
         ) as choice,
         bool_and(c.is_personal) over (partition by c.trip_key) as is_personal,
         bool_or(c.has_open) over (partition by c.trip_key) as has_open

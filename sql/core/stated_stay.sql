@@ -5,6 +5,10 @@
 -- where nothing says when the stay ends. left_home_at is the last departure from the home country before the stay, in
 -- the same booking or registration: what shares it is one journey, which ends on came_home_date where that is known.
 -- is_vague marks days of which several places are possible. Stays in the home country are left out.
+-- S7: whom a booking brought to a place before as_of and nothing shows leaving is there until as_of, but for
+-- open_ended_days at most. What ends it in any feed (the trip's declared end, the next departure) ends it here. Where
+-- the next departure is from home and lies in the past, somebody came home unseen, and the days before are not known.
+-- These days begin the day after the arrival, and are is_vague: what another stay shows for certain goes before them.
 with segments as (
     select
         s.segment_key,
@@ -14,6 +18,7 @@ with segments as (
         s.segment_kind,
         s.segment_type,
         s.segment_status = 'cancelled' as is_cancelled,
+        s.segment_status = 'confirmed' as is_confirmed,
         s.to_place_key,
         s.to_place_status,
         s.to_candidate_count,
@@ -51,7 +56,11 @@ counted as (
 ),
 
 parameter as (
-    select to_seconds(cast(transit_hours * 3600 as bigint)) as transit_time
+    select
+        as_of,
+        cast(as_of as date) as as_of_date,
+        open_ended_days,
+        to_seconds(cast(transit_hours * 3600 as bigint)) as transit_time
     from reference.parameter
 ),
 
@@ -218,6 +227,137 @@ stays as (
     from counted as s
     inner join core.segment_candidate as c on s.segment_key = c.segment_key and s.to_place_key <> c.place_key
     where s.segment_kind in ('lodging', 'presence') and s.to_candidate_count > 1
+),
+
+unended as (
+    select
+        s.segment_key,
+        s.place_key,
+        s.starts_date,
+        s.left_home_at,
+        s.came_home_date,
+        g.trip_key,
+        g.traveller_key,
+        g.segment_kind,
+        g.home_country_code,
+        g.is_confirmed,
+        p.country_code,
+        case when g.segment_kind = 'movement' then coalesce(m.ends_at, g.ends_at) else g.starts_at end as since_at
+    from stays as s
+    inner join counted as g on s.segment_key = g.segment_key
+    inner join core.place as p on s.place_key = p.place_key
+    cross join parameter as a
+    left join core.movement_segment as k on s.segment_key = k.segment_key
+    left join core.movement as m on k.movement_key = m.movement_key
+    left join chained as f on g.trip_key = f.trip_key and f.is_first
+    where
+        s.ends_date is null and s.starts_date < a.as_of_date and g.source = 'booking' and not g.is_cancelled
+        -- Whose home is not known is taken to have come back to where the booking set out from.
+        and p.country_code is distinct from coalesce(g.home_country_code, f.from_country_code)
+),
+
+departing as (
+    select
+        segment_key,
+        place_key,
+        departs_at,
+        departs_date,
+        departs_place_key,
+        departs_country_code
+    from (
+        select
+            u.segment_key,
+            u.place_key,
+            m.starts_at as departs_at,
+            g.starts_date as departs_date,
+            m.from_place_key as departs_place_key,
+            p.country_code as departs_country_code,
+            row_number() over (
+                partition by u.segment_key, u.place_key
+                order by m.starts_at, m.movement_key
+            ) as choice
+        from unended as u
+        inner join core.movement as m on u.traveller_key = m.traveller_key and u.since_at < m.starts_at
+        inner join core.segment as g on m.segment_key = g.segment_key
+        inner join core.place as p on m.from_place_key = p.place_key
+        where m.is_confirmed or not u.is_confirmed
+    ) as ranked
+    where choice = 1
+),
+
+declared as (
+    select
+        u.trip_key,
+        max(coalesce(g.ends_date, g.starts_date)) as declared_date
+    from (select distinct trip_key from unended) as u
+    inner join core.trip_link as l on u.trip_key = l.trip_key
+    inner join core.trip_link as o on l.main_trip_key = o.main_trip_key
+    inner join core.segment as g on o.trip_key = g.trip_key
+    where g.segment_kind in ('lodging', 'presence') and g.source <> 'expense' and g.segment_status <> 'cancelled'
+    group by u.trip_key
+),
+
+going_on as (
+    select
+        u.segment_key,
+        u.place_key,
+        -- Who next leaves from a third country may be in either meanwhile (S5).
+        case
+            when
+                coalesce(d.departs_country_code, '')
+                not in (coalesce(u.home_country_code, ''), coalesce(u.country_code, ''))
+                then d.departs_place_key
+        end as other_place_key,
+        u.starts_date + 1 as starts_date,
+        least(
+            u.starts_date + a.open_ended_days,
+            case
+                when d.departs_at is null or d.departs_country_code = u.home_country_code then a.as_of_date
+                else d.departs_date
+            end,
+            case
+                when u.segment_kind = 'movement' and c.declared_date >= u.starts_date then c.declared_date
+                else u.starts_date + a.open_ended_days
+            end
+        ) as ends_date,
+        u.left_home_at,
+        u.came_home_date
+    from unended as u
+    cross join parameter as a
+    left join departing as d on u.segment_key = d.segment_key and u.place_key = d.place_key
+    left join declared as c on u.trip_key = c.trip_key
+    where not coalesce(d.departs_at <= a.as_of and d.departs_country_code = u.home_country_code, false)
+),
+
+shown as (
+    select
+        *,
+        false as is_going_on
+    from stays
+    union all
+    select
+        segment_key,
+        place_key,
+        starts_date,
+        ends_date,
+        left_home_at,
+        came_home_date,
+        true as is_vague,
+        true as is_going_on
+    from going_on
+    where starts_date <= ends_date
+    union all
+    select
+        segment_key,
+        other_place_key as place_key,
+        starts_date,
+        ends_date,
+        left_home_at,
+        came_home_date,
+        true as is_vague,
+        true as is_going_on
+    from going_on
+    where starts_date <= ends_date and other_place_key is not null
 )
 
 select
@@ -225,9 +365,11 @@ select
     g.trip_key,
     g.traveller_key,
     g.source,
-    -- What only shows where a leg left from says nothing of how the traveller came there.
-    case when g.segment_kind = 'movement' and s.place_key <> g.to_place_key then 'presence' else g.segment_kind end
-        as segment_kind,
+    -- What only shows where a leg left from, or who is there still, says nothing of how the traveller came there.
+    case
+        when g.segment_kind = 'movement' and (s.place_key <> g.to_place_key or s.is_going_on) then 'presence'
+        else g.segment_kind
+    end as segment_kind,
     g.segment_type,
     g.is_cancelled,
     s.place_key,
@@ -238,7 +380,7 @@ select
     s.left_home_at,
     s.came_home_date,
     s.is_vague
-from stays as s
+from shown as s
 inner join counted as g on s.segment_key = g.segment_key
 inner join core.place as p on s.place_key = p.place_key
 where p.country_code is distinct from g.home_country_code or p.country_code is null

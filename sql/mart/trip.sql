@@ -1,11 +1,12 @@
 -- Grain: trip.
--- Rules: S2, S3, F1 (is_incomplete), section 9.
+-- Rules: S2, S3, F1 (is_incomplete), A1 (a journey that is registered as another trip), section 9.
 select
     t.trip_id,
     p.traveller_id,
     t.source,
     t.trip_status,
     t.registered_at,
+    c.registered_trip_id,
     t.updated_at,
     t.starts_at,
     t.ends_at,
@@ -19,4 +20,5 @@ select
     t.has_expense
 from core.trip as t
 inner join core.pseudonym as p on t.traveller_key = p.traveller_key
+left join core.covered_trip as c on t.trip_key = c.trip_key
 order by t.trip_key

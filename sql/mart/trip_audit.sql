@@ -81,7 +81,10 @@ united as (
                 when g.status_cause = 'personal' then '; it is a personal trip.'
                 when g.status_cause = 'home' then '; it does not leave {your} home country.'
                 when g.status_cause = 'person' then '; the roster does not say for certain whose trip it is.'
+                when g.status_cause = 'home_unknown'
+                    then '; {your} home country is not known, so it cannot be told what was abroad.'
                 when g.status_cause = 'same_dates' then '; bookings or expenses of these dates are of another country.'
+                when g.status_cause = 'booking_cancelled' then '; the booking for it was cancelled.'
                 when g.starts_date > a.as_of_date then '; no booking or expense confirms it yet.'
                 else '; no booking or expense confirms it.'
             end

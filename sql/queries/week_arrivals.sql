@@ -25,7 +25,7 @@ select
     p.presence,
     p.traveller_id,
     p.trip_id,
-    t.registered_at is not null as is_registered
+    t.registered_at is not null or t.registered_trip_id is not null as is_registered
 from presences as p
 cross join publication as a
 inner join mart.trip as t on p.trip_id = t.trip_id

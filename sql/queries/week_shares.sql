@@ -1,5 +1,7 @@
 -- title: What is registered, reachable and known about the trips, people and person-days of a week
 -- parameters: week=2026-11-09
+-- A booking whose days a registration covers is that journey, told twice, and counts once. Personal trips need no
+-- registration, and are no trips here; their people and days are.
 with asked as (
     select
         timezone('UTC', timezone(office_timezone, cast(cast($week as date) as timestamp))) as starts_at,
@@ -23,12 +25,21 @@ pieces as (
     where e.presence not in ('transit', 'en_route')
 ),
 
+journeys as (
+    select
+        coalesce(t.registered_trip_id, t.trip_id) as journey_id,
+        bool_or(coalesce(r.registered_at, t.registered_at) is not null) as is_registered
+    from mart.trip as t
+    left join mart.trip as r on t.registered_trip_id = r.trip_id
+    where t.trip_id in (select trip_id from pieces) and coalesce(r.purpose, t.purpose) <> 'personal'
+    group by coalesce(t.registered_trip_id, t.trip_id)
+),
+
 trips as (
     select
         count(*) as trips,
-        count(case when t.registered_at is not null then 1 end) as trips_registered
-    from mart.trip as t
-    where t.trip_id in (select trip_id from pieces)
+        count(case when is_registered then 1 end) as trips_registered
+    from journeys
 ),
 
 people as (

@@ -129,8 +129,8 @@ create table mart.stay (stay_id varchar, traveller_id varchar, trip_id varchar, 
     timestamp, since_at timestamp, until_at timestamp, presence varchar, weight double, is_home boolean, place_status
     varchar, precision varchar, is_zone_assumed boolean, evidence varchar[], timezone varchar);
 create table mart.trip (trip_id varchar, traveller_id varchar, source varchar, trip_status varchar, registered_at
-    timestamp, starts_at timestamp, ends_at timestamp, purpose varchar, has_booking boolean, has_expense boolean,
-    is_incomplete boolean);
+    timestamp, registered_trip_id varchar, starts_at timestamp, ends_at timestamp, purpose varchar, has_booking boolean,
+    has_expense boolean, is_incomplete boolean);
 create table mart.exposure (exposure_id varchar, stay_id varchar, traveller_id varchar, trip_id varchar, place_id
     varchar, place_name varchar, country_code varchar, starts_at timestamp, ends_at timestamp, is_open boolean, presence
     varchar, weight double, security_level integer, medical_level integer, level_highest integer, level_most_specific
@@ -268,7 +268,7 @@ def _fill_from_stays(con: duckdb.DuckDBPyConnection) -> None:
     con.execute(
         """
         insert into mart.trip
-        select trip_id, traveller_id, 'registration', 'active', starts_at - interval 20 day, starts_at, ends_at,
+        select trip_id, traveller_id, 'registration', 'active', starts_at - interval 20 day, null, starts_at, ends_at,
             'university', true, false, false
         from mart.stay
         """
