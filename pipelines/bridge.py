@@ -166,7 +166,7 @@ def _state(
 def _known_files(home: Home, contracts: dict[str, Any], then: datetime.datetime) -> list[list[str]]:
     """The files that count at an instant, each with what decides how it counts."""
     from pipelines.contracts import ReceivedAtColumn
-    from pipelines.landing.load import file_states
+    from pipelines.landing.states import file_states
     from pipelines.landing.store import is_released
 
     found = []
@@ -175,9 +175,8 @@ def _known_files(home: Home, contracts: dict[str, Any], then: datetime.datetime)
         by_row = state.contract is not None and isinstance(state.contract.received_at, ReceivedAtColumn)
         if state.contract is not None and (by_row or state.received_at <= then):
             released = str(is_released(home, state.landed))
-            found.append(
-                [state.landed.feed, state.landed.sha256, state.received_at.isoformat(), state.status, released]
-            )
+            came = [f"{at.isoformat()} {name}" for at, name in state.receipts if by_row or at <= then]
+            found.append([state.landed.feed, state.landed.sha256, *came, state.status, released])
     return found
 
 

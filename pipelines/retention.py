@@ -22,8 +22,8 @@ from pipelines.erasure.files import Changed, Eraser, Wanted, change_inbox, remov
 from pipelines.erasure.forget import pending_path
 from pipelines.errors import MusterError
 from pipelines.landing.cast import name, quote
-from pipelines.landing.load import FileState, file_states
 from pipelines.landing.stage import require_sound
+from pipelines.landing.states import FileState, file_states
 from pipelines.settings import Home, Retention, Settings
 
 # What dates a record: the last day that it speaks of, else when it was made.
@@ -114,12 +114,20 @@ def _expire_received(
     eraser = Eraser(home, contracts)
     changes: list[Changed] = []
     states = file_states(home, contracts)
-    newest = {(state.contract.feed, state.part): state for state in states if state.contract and state.counts}
+    newest = {
+        (state.contract.feed, state.landed.part(state.contract, file_name)): state
+        for _, _, file_name, state in sorted(
+            ((at, state.landed.sha256, file_name, state) for state in states for at, file_name in state.receipts),
+            key=lambda each: each[:3],
+        )
+        if state.contract and state.counts
+    }
+    in_force = {(state.landed.feed, state.landed.sha256) for state in newest.values()}
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
         for state in states:
             contract = state.contract
-            is_newest = contract is not None and newest.get((contract.feed, state.part)) is state
+            is_newest = contract is not None and (state.landed.feed, state.landed.sha256) in in_force
             if _is_past(home, state, kept, today, is_newest):
                 remove_landed(home, state.landed)
                 changes.append(Changed(state.landed, None, state.account.records))
@@ -155,7 +163,7 @@ def _is_past(home: Home, state: FileState, kept: Retention, today: datetime, is_
     elif state.account.records == 0:
         days.append(kept.trips_days)  # nothing in it can be dated, because it could not be read
     shortest = min((one for one in days if one), default=None)
-    return shortest is not None and state.received_at < today - timedelta(days=shortest)
+    return shortest is not None and state.last_received_at < today - timedelta(days=shortest)
 
 
 def _old_records(
@@ -177,7 +185,7 @@ def _old_records(
         key = name(_TRIP_KEYS[contract.table])
         sql = f"select unnest(list(record_number)) from {rows} group by {key} having max({_moment(state)}) < ?"
         found |= _numbers(con, sql, before)
-        if state.received_at < before and staged.rejected.exists():
+        if state.last_received_at < before and staged.rejected.exists():
             # What was rejected has no date; it is as old as its file.
             sql = f"select record_number from read_parquet({quote(str(staged.rejected))}) where ? is not null"
             found |= _numbers(con, sql, before)
@@ -198,7 +206,7 @@ def kept_until(con: duckdb.DuckDBPyConnection, state: FileState, numbers: set[in
     contract, staged = state.contract, state.staged
     days = []
     if kept.landed_days and contract is not None and contract.mode != "snapshot":
-        days.append(state.received_at + timedelta(days=kept.landed_days))
+        days.append(state.last_received_at + timedelta(days=kept.landed_days))
     if contract is not None and staged is not None and contract.table in _DATES and kept.trips_days:
         rows = f"read_parquet({quote(str(staged.rows))})"
         sql = f"select max({_moment(state)}) from {rows} where list_contains(?, record_number)"
