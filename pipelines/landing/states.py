@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from pipelines.contracts import Contract
+from pipelines.landing.receipts import received_at
 from pipelines.landing.staged import Account, Staged
 from pipelines.landing.store import LandedFile, ledger
 from pipelines.settings import Home
@@ -126,12 +127,19 @@ def in_turn(states: list[FileState]) -> list[FileState]:
 
 
 def known_states(states: list[FileState], known_at: datetime) -> list[FileState]:
-    """The files received by an instant, good snapshots in turn."""
+    """The files received by an instant, good snapshots in turn; what came but is dated after it is a failed file."""
     known: list[FileState] = []
     snapshots: dict[str, list[FileState]] = {}
     for state in states:
+        ahead = _tell_ahead(state, known_at)
         if state.received_at > known_at:
+            if ahead is not None:
+                if state.counts:
+                    state.account, state.status, state.message = Account(state.landed.sha256, "failed"), "failed", ahead
+                known.append(state)
             continue
+        if state.counts:
+            state.message = state.message or ahead
         state.receipts = [receipt for receipt in state.receipts if receipt[0] <= known_at]
         if state.receipts:
             state.newest_at = state.receipts[-1][0]
@@ -142,3 +150,19 @@ def known_states(states: list[FileState], known_at: datetime) -> list[FileState]
     for mine in snapshots.values():
         known += in_turn(mine)
     return known
+
+
+def _tell_ahead(state: FileState, known_at: datetime) -> str | None:
+    """What to say of a file that came by an instant under a name that dates it after that; None where none does."""
+    contract = state.contract
+    if contract is None or not isinstance(contract.received_at, str):
+        return None
+    for each in state.landed.receipts:
+        named = received_at(each, contract)
+        if named is not None and named > known_at >= datetime.fromisoformat(each.landed_at):
+            return (
+                f"its name {each.file_name} says that it was received {named:%Y-%m-%d %H:%M} UTC, which has not come: "
+                f"it counts from then on; rename it where that is wrong, or set time_zone of the contract, which is "
+                f"{contract.time_zone}"
+            )
+    return None

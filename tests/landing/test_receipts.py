@@ -4,13 +4,15 @@ import os
 import shutil
 import time
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from pipelines import landing
+from pipelines.commands import pipeline
+from pipelines.errors import MusterError, UsageError
 from pipelines.landing import receipts, store
 from pipelines.landing.receipts import Receipt
 from tests.landing.test_load import DATED, roster
@@ -267,3 +269,45 @@ def test_receipts_are_bounded_and_those_between_which_another_file_came_stay(mon
     for number in (2, 4, 5, 6, 7, 8):
         again = receipts.added("1", again, Receipt(str(number), "x"), ["3"])
     assert [receipt.landed_at for receipt in again] == ["2", "4", "8"]
+
+
+def test_a_file_that_its_name_dates_after_now_is_a_failed_file_until_then(office: Any) -> None:
+    office.contract({"feed": "people", "received_at": "{YYYYMMDD}.csv"})
+    office.put("people/20260101.csv", roster(1, 2))
+    office.put("people/20991231.csv", roster(1, 2, 3))
+    now = datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=1)
+    office.run(now)
+    assert people(office) == ["p1", "p2"]
+    [(status, message)] = office.rows("select status, message from land.file where file_name = '20991231.csv'")
+    assert status == "failed"
+    assert "received 2099-12-31 00:00 UTC, which has not come" in message and "time_zone" in message
+    office.run()
+    assert people(office) == ["p1", "p2", "p3"]
+    office.run(datetime(2026, 1, 2))
+    assert office.one("select count(*) from land.file") == 1  # before it landed nothing was known of it
+
+
+def test_bytes_that_came_again_under_a_name_that_dates_them_after_now_are_told(office: Any) -> None:
+    office.contract({"feed": "people", "received_at": "{YYYYMMDD}.csv"})
+    for day in ("20260101", "20991231"):
+        office.put(f"people/{day}.csv", roster(1, 2))
+    office.run(datetime.now(UTC).replace(tzinfo=None) + timedelta(minutes=1))
+    [(status, message, newest)] = office.rows("select status, message, last_received_at from land.file")
+    assert (status, newest) == ("loaded", datetime(2026, 1, 1)) and "20991231.csv" in message
+
+
+def test_a_state_that_is_not_known_yet_cannot_be_asked_for(office: Any) -> None:
+    with pytest.raises(UsageError, match="has not come yet"):
+        pipeline.run(office.home, pipeline.RunOptions(known_at="2090-01-01"))
+
+
+@pytest.mark.parametrize(
+    ("text", "state"), [(roster(1, 2), "is not held but loaded"), ("person_id,family_name\n", "is not held but failed")]
+)
+def test_a_file_that_is_not_held_cannot_be_released(office: Any, text: str, state: str) -> None:
+    office.put("people/a.csv", text)
+    office.run()
+    [entry] = landing.ledger(office.home)
+    with pytest.raises(MusterError, match=state):
+        landing.release(office.home, entry.sha256)
+    assert not store.is_released(office.home, entry)
