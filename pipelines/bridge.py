@@ -29,7 +29,7 @@ import duckdb
 
 from pipelines.engines import DuckdbEngine, Engine
 from pipelines.errors import MusterError, UsageError
-from pipelines.settings import PROJECT, REFERENCE, SQL, Home, Settings
+from pipelines.settings import PROJECT, REFERENCE, SQL, Home, Settings, yaml_files
 
 TABLES = ("reference.bridge_week", "reference.exposure_then")
 KEPT_STATES = 60
@@ -197,7 +197,7 @@ def _code_digest() -> str:
 
 
 def _home_digest(home: Home) -> str:
-    return _digest([*home.contracts.glob("*.yml"), *home.root.glob("*.csv")])
+    return _digest([*yaml_files(home.contracts), *home.root.glob("*.csv")])
 
 
 def _build_state(

@@ -23,7 +23,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipelines.errors import MusterError
 from pipelines.feeds.registry import FORMATS
-from pipelines.settings import SQL, Home, Settings, compose_yaml, describe_validation, load_yaml
+from pipelines.settings import SQL, Home, Settings, compose_yaml, describe_validation, load_yaml, yaml_files
 
 SHIPPED = SQL / "land"
 PARSER_VERSION = 2
@@ -400,7 +400,7 @@ def _inherit(path: Path, document: dict[str, Any], canonical: Mapping[str, Contr
 
 def _load_folder(folder: Path, canonical: Mapping[str, Contract]) -> dict[str, tuple[Path, Contract]]:
     found: dict[str, tuple[Path, Contract]] = {}
-    for path in sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]):
+    for path in yaml_files(folder):
         document = _inherit(path, _read_document(path), canonical)
         contract = _build(path, document)
         if contract.feed in found:

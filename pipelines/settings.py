@@ -167,6 +167,11 @@ class Settings(_Strict):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def yaml_files(folder: Path) -> list[Path]:
+    """The files of a folder that are read as YAML, by name."""
+    return sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")])
+
+
 def configuration_sha256(home: Home, settings: Settings) -> str:
     """The digest of all that a person chooses: settings, the policy in force, the home's contracts and place names.
 
@@ -176,7 +181,7 @@ def configuration_sha256(home: Home, settings: Settings) -> str:
         home.root / settings.policy_file if settings.policy_file else REFERENCE / "policies" / f"{settings.policy}.yml"
     )
     digest = hashlib.sha256(settings.sha256().encode())
-    for path in (policy, *sorted(home.contracts.glob("*.yml")), home.root / "places.csv"):
+    for path in (policy, *yaml_files(home.contracts), home.root / "places.csv"):
         if path.is_file():
             digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()

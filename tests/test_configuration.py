@@ -17,6 +17,7 @@ from pipelines.settings import Home, Settings, configuration_sha256, load_settin
     [
         lambda root: (root / "own.yml").write_text((PRESETS / "denver.yml").read_text()),
         lambda root: (root / "contracts" / "registrations.yml").write_text("feed: registrations\noptional: true\n"),
+        lambda root: (root / "contracts" / "registrations.yaml").write_text("feed: registrations\noptional: true\n"),
         lambda root: (root / "contracts" / "people.yml").unlink(),
         lambda root: (root / "contracts" / "people.yml").rename(root / "contracts" / "persons.yml"),
         lambda root: (root / "places.csv").write_text("alias,place_id\nHQ,2643743\n"),
