@@ -20,6 +20,9 @@ from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError
 
 from pipelines.errors import MusterError
 
+MOST_RHYTHM_DAYS = 3660
+"""A feed that comes less often than every ten years is none."""
+
 HOME_FORMAT = 1
 """Version of the layout of a home; a home of a newer format is refused, never rewritten."""
 
@@ -47,7 +50,7 @@ def _country_codes() -> set[str]:
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class FeedSettings(_Strict):
@@ -56,6 +59,7 @@ class FeedSettings(_Strict):
     rhythm_days: float | None = Field(
         None,
         gt=0,
+        le=MOST_RHYTHM_DAYS,
         validation_alias=AliasChoices("rhythm_days", "rhythm"),
         description="days after which the feed counts as stale (F3); may be written rhythm",
     )
@@ -261,7 +265,26 @@ def default_home() -> Path:
     return Path(os.environ.get("MUSTER_HOME") or PROJECT / "data")
 
 
-_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def _each_key_once(base: Any) -> Any:
+    """A loader that refuses a key that is written twice, of which YAML would take the last in silence."""
+
+    class Loader(base):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            seen: set[str] = set()
+            for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+                if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                    if key.value in seen:
+                        problem = f"'{key.value[:60]}' is given twice; keep one"
+                        raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                    seen.add(key.value)
+            found: dict[Any, Any] = super().construct_mapping(node, deep)
+            return found
+
+    return Loader
+
+
+_CLEAR_LOADER = _each_key_once(yaml.SafeLoader)
+_LOADER = _each_key_once(getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 """Compiled where PyYAML was built with libyaml, and then ten times as fast."""
 
 
@@ -293,7 +316,7 @@ def load_yaml(path: Path) -> Any:
         with contextlib.suppress(yaml.YAMLError):
             return yaml.load(text, Loader=_LOADER)  # noqa: S506
         # Refused: read again for the clearer words of the other loader.
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_CLEAR_LOADER)  # noqa: S506
     except OSError as error:
         raise MusterError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

@@ -196,6 +196,11 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["create table core.movement as select 1 as movement_key, false as has_disagreement"],
         ["create table core.movement as select 1 as movement_key, true as has_disagreement"],
     ),
+    "provider_order_is_known": (
+        ["create table core.provider as select 'acme' as provider"],
+        ["create table reference.provider_order as select 'acme' as provider, 1 as provider_rank"],
+        ["create table reference.provider_order as select 'amce' as provider, 1 as provider_rank"],
+    ),
     "place_is_known": (
         [],
         ["create table mart.stay as select 1 as stay_id, 'resolved' as place_status, false as is_home"],

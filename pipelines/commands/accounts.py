@@ -52,7 +52,7 @@ def show_feeds(home: Home, release: str | None, output_format: str) -> None:
     known = {(row[0], row[2]) for row in rows}
     rows += [row for key, row in landed.items() if key not in known]
     notes += [*_came_again(home), *inbox_notices(home), *_account(rows)]
-    columns = _COLUMNS
+    columns: tuple[str, ...] = _COLUMNS
     if output_format == "table":
         rows = [(*row[:2], row[2][:_SHORT_SHA], row[3], None if row[4] == row[3] else row[4], *row[5:]) for row in rows]
         if all(row[4] is None for row in rows):
