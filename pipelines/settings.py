@@ -7,6 +7,7 @@ a ``muster.yml``; without one the defaults below apply (DOMAIN.md section 2).
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -227,6 +228,10 @@ class Home:
                 self.erasures,
             ):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.landing, self.warehouse, self.published, self.logs, self.root / "dagster"):
+                if folder.exists() and not os.access(folder, os.W_OK):
+                    code = errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
+                    raise OSError(code, os.strerror(code), str(folder))
             if not self.format_file.exists():
                 self.format_file.write_text(json.dumps({"format": HOME_FORMAT}) + "\n")
         except OSError as error:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -108,3 +109,10 @@ def test_a_contract_without_a_rhythm_is_refused(tmp_path: Path, rhythm: str) -> 
     (tmp_path / "contracts" / "people.yml").write_text(f"feed: people\nrhythm_days: {rhythm}\n")
     with pytest.raises(MusterError, match="rhythm_days"):
         load_contracts(Home(tmp_path), Settings())
+
+
+def test_a_home_on_a_disk_that_is_read_only_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    home = Home(tmp_path).prepare()
+    monkeypatch.setattr(os, "access", lambda path, mode: Path(path) != home.warehouse)
+    with pytest.raises(MusterError, match="cannot be written: Permission denied"):
+        home.prepare()
