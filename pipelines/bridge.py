@@ -29,7 +29,7 @@ import duckdb
 
 from pipelines.engines import DuckdbEngine, Engine
 from pipelines.errors import MusterError, UsageError
-from pipelines.settings import PROJECT, REFERENCE, SQL, Home, Settings
+from pipelines.settings import PROJECT, REFERENCE, SQL, Home, Settings, yaml_files
 
 TABLES = ("reference.bridge_week", "reference.exposure_then")
 KEPT_STATES = 60
@@ -176,7 +176,7 @@ def _state(
 def _known_files(home: Home, contracts: dict[str, Any], then: datetime.datetime) -> list[list[str]]:
     """The files that count at an instant, each with what decides how it counts."""
     from pipelines.contracts import ReceivedAtColumn
-    from pipelines.landing.load import file_states
+    from pipelines.landing.states import file_states
     from pipelines.landing.store import is_released
 
     found = []
@@ -185,9 +185,8 @@ def _known_files(home: Home, contracts: dict[str, Any], then: datetime.datetime)
         by_row = state.contract is not None and isinstance(state.contract.received_at, ReceivedAtColumn)
         if state.contract is not None and (by_row or state.received_at <= then):
             released = str(is_released(home, state.landed))
-            found.append(
-                [state.landed.feed, state.landed.sha256, state.received_at.isoformat(), state.status, released]
-            )
+            came = [f"{at.isoformat()} {name}" for at, name in state.receipts if by_row or at <= then]
+            found.append([state.landed.feed, state.landed.sha256, *came, state.status, released])
     return found
 
 
@@ -208,7 +207,7 @@ def _code_digest() -> str:
 
 
 def _home_digest(home: Home) -> str:
-    return _digest([*home.contracts.glob("*.yml"), *home.root.glob("*.csv")])
+    return _digest([*yaml_files(home.contracts), *home.root.glob("*.csv")])
 
 
 def _build_state(

@@ -23,7 +23,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from pipelines.errors import MusterError
 from pipelines.feeds.registry import FORMATS
-from pipelines.settings import SQL, Home, Settings, compose_yaml, describe_validation, load_yaml
+from pipelines.settings import (
+    MOST_RHYTHM_DAYS,
+    SQL,
+    Home,
+    Settings,
+    compose_yaml,
+    describe_validation,
+    load_yaml,
+    yaml_files,
+)
 
 SHIPPED = SQL / "land"
 PARSER_VERSION = 2
@@ -62,7 +71,7 @@ _NAME = re.compile(r"^[a-z][a-z0-9_]{0,62}$")
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 def normalise_header(name: str) -> str:
@@ -179,7 +188,7 @@ class Contract(_Strict):
     key_fallbacks: dict[str, tuple[str, ...]] = Field({}, description="key column and what stands in where it is empty")
     reused_key: ReusedKey | None = None
     updated_at: str | None = Field(None, description="column that orders versions before receipt does")
-    rhythm_days: float = Field(gt=0)
+    rhythm_days: float = Field(gt=0, le=MOST_RHYTHM_DAYS)
     optional: bool = False
     format: str = Field("csv", description="csv, or a named reader of pipelines.feeds")
     encoding: str = "utf-8"
@@ -342,17 +351,21 @@ _PATTERN_PARTS = {
 
 def received_pattern(pattern: str) -> re.Pattern[str]:
     """The regular expression of a file-name pattern such as ``{YYYYMMDD}.csv``; ValueError where it is none."""
-    pieces, dates = [], 0
+    pieces: list[str] = []
+    dates, times = 0, 0
     for literal, name in re.findall(r"([^{}]+)|\{([^{}]*)\}", pattern):
         if literal:
             pieces.append(re.escape(literal))
         elif name in _PATTERN_PARTS:
             pieces.append(_PATTERN_PARTS[name])
             dates += name.startswith("YYYY")
+            times += name.startswith("HH")
         else:
             raise ValueError(f"received_at: '{{{name}}}' is unknown; use {{YYYYMMDD}}, {{YYYY-MM-DD}} or {{*}}")
     if dates != 1:
         raise ValueError("received_at must hold one {YYYYMMDD} or {YYYY-MM-DD}, or be {column: name}")
+    if times > 1:
+        raise ValueError("received_at must not hold more than one {HHMM} or {HHMMSS}")
     return re.compile("".join(pieces), re.IGNORECASE)
 
 
@@ -400,7 +413,7 @@ def _inherit(path: Path, document: dict[str, Any], canonical: Mapping[str, Contr
 
 def _load_folder(folder: Path, canonical: Mapping[str, Contract]) -> dict[str, tuple[Path, Contract]]:
     found: dict[str, tuple[Path, Contract]] = {}
-    for path in sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")]):
+    for path in yaml_files(folder):
         document = _inherit(path, _read_document(path), canonical)
         contract = _build(path, document)
         if contract.feed in found:

@@ -15,8 +15,8 @@ from pipelines import access_log, decisions, retention, roll_call
 from pipelines.contracts import TECHNICAL_COLUMNS, Contract, load_contracts
 from pipelines.erasure.people import Everything, Person
 from pipelines.landing.cast import quote
-from pipelines.landing.load import FileState, file_states
 from pipelines.landing.stage import require_sound
+from pipelines.landing.states import FileState, file_states
 from pipelines.published import open_role
 from pipelines.settings import Home, Settings, load_settings
 

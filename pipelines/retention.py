@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
@@ -24,9 +24,10 @@ from pipelines.erasure.forget import drop_earlier_builds, pending_path
 from pipelines.errors import MusterError
 from pipelines.landing import marks
 from pipelines.landing.cast import name, quote
-from pipelines.landing.load import FileState, file_states, hold_snapshots
+from pipelines.landing.load import hold_snapshots
 from pipelines.landing.rows import staged_rows
 from pipelines.landing.stage import require_sound
+from pipelines.landing.states import FileState, file_states, in_turn
 from pipelines.settings import Home, Retention, Settings
 
 # What dates a record: the last day that it speaks of, else when it was made.
@@ -122,11 +123,7 @@ def _expire_received(
     states = file_states(home, contracts)
     with duckdb.connect() as con:
         con.execute("set TimeZone = 'UTC'")
-        for contract in contracts.values():
-            if contract.mode == "snapshot":
-                hold_snapshots(con, home, [state for state in states if state.contract is contract and state.counts])
-        newest = {(state.contract.feed, state.part): state for state in states if state.contract and state.counts}
-        in_force = {id(state) for state in newest.values()}
+        in_force = _in_force(con, home, contracts, states)
         whole = {id(state) for state in states if _is_past(home, state, kept, today, id(state) in in_force)}
         going: dict[int, set[int]] = {}
         for contract in contracts.values():
@@ -144,6 +141,21 @@ def _expire_received(
     drop_earlier_builds(home)
     changes = _erase(home, contracts, states, whole, going, removed)
     change_inbox(home, changes)
+
+
+def _in_force(
+    con: duckdb.DuckDBPyConnection, home: Home, contracts: dict[str, Contract], states: list[FileState]
+) -> set[int]:
+    """The files, by ``id()``, that are a feed's last word: of each of its parts what came last and is not held."""
+    found: set[int] = set()
+    for contract in contracts.values():
+        mine = [state for state in states if state.contract is contract and state.counts]
+        turns = in_turn([replace(state, receipts=list(state.receipts)) for state in mine])
+        if contract.mode == "snapshot":
+            hold_snapshots(con, home, turns)
+        last = {turn.part: turn.landed.sha256 for turn in turns if turn.counts}
+        found |= {id(state) for state in mine if state.landed.sha256 in last.values()}
+    return found
 
 
 def _erase(
@@ -182,7 +194,7 @@ def _is_past(home: Home, state: FileState, kept: Retention, today: datetime, is_
     elif state.account.records == 0:
         days.append(kept.trips_days)  # nothing in it can be dated, because it could not be read
     shortest = min((one for one in days if one), default=None)
-    return shortest is not None and state.received_at < today - timedelta(days=shortest)
+    return shortest is not None and state.last_received_at < today - timedelta(days=shortest)
 
 
 def _old_people(
@@ -227,7 +239,7 @@ def _old_trips(
     before = today - timedelta(days=kept.trips_days) if kept.trips_days else datetime(1, 1, 1)
     rejected = {id(state): _rejected(home, con, state) for state in states}
     for state in states:
-        if id(state) not in whole and state.received_at >= before:
+        if id(state) not in whole and state.last_received_at >= before:
             rejected[id(state)] = set()  # what was rejected has no date; it is as old as its file
     having = _date_records(home, con, states)
     if not having:

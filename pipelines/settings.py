@@ -7,6 +7,7 @@ a ``muster.yml``; without one the defaults below apply (DOMAIN.md section 2).
 from __future__ import annotations
 
 import contextlib
+import errno
 import hashlib
 import json
 import os
@@ -19,6 +20,9 @@ import yaml
 from pydantic import AliasChoices, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from pipelines.errors import MusterError
+
+MOST_RHYTHM_DAYS = 3660
+"""A feed that comes less often than every ten years is none."""
 
 HOME_FORMAT = 1
 """Version of the layout of a home; a home of a newer format is refused, never rewritten."""
@@ -47,7 +51,7 @@ def _country_codes() -> set[str]:
 
 
 class _Strict(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class FeedSettings(_Strict):
@@ -56,6 +60,7 @@ class FeedSettings(_Strict):
     rhythm_days: float | None = Field(
         None,
         gt=0,
+        le=MOST_RHYTHM_DAYS,
         validation_alias=AliasChoices("rhythm_days", "rhythm"),
         description="days after which the feed counts as stale (F3); may be written rhythm",
     )
@@ -167,6 +172,11 @@ class Settings(_Strict):
         return hashlib.sha256(text.encode()).hexdigest()
 
 
+def yaml_files(folder: Path) -> list[Path]:
+    """The files of a folder that are read as YAML, by name."""
+    return sorted([*folder.glob("*.yml"), *folder.glob("*.yaml")])
+
+
 def configuration_sha256(home: Home, settings: Settings) -> str:
     """The digest of all that a person chooses: settings, the policy in force, the home's contracts and place names.
 
@@ -176,7 +186,7 @@ def configuration_sha256(home: Home, settings: Settings) -> str:
         home.root / settings.policy_file if settings.policy_file else REFERENCE / "policies" / f"{settings.policy}.yml"
     )
     digest = hashlib.sha256(settings.sha256().encode())
-    for path in (policy, *sorted(home.contracts.glob("*.yml")), home.root / "places.csv"):
+    for path in (policy, *yaml_files(home.contracts), home.root / "places.csv"):
         if path.is_file():
             digest.update(path.name.encode() + b"\0" + hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
@@ -218,6 +228,10 @@ class Home:
                 self.erasures,
             ):
                 folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for folder in (self.landing, self.warehouse, self.published, self.logs, self.root / "dagster"):
+                if folder.exists() and not os.access(folder, os.W_OK):
+                    code = errno.EROFS if os.statvfs(folder).f_flag & os.ST_RDONLY else errno.EACCES
+                    raise OSError(code, os.strerror(code), str(folder))
             if not self.format_file.exists():
                 self.format_file.write_text(json.dumps({"format": HOME_FORMAT}) + "\n")
         except OSError as error:
@@ -256,7 +270,26 @@ def default_home() -> Path:
     return Path(os.environ.get("MUSTER_HOME") or PROJECT / "data")
 
 
-_LOADER: type = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+def _each_key_once(base: Any) -> Any:
+    """A loader that refuses a key that is written twice, of which YAML would take the last in silence."""
+
+    class Loader(base):
+        def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+            seen: set[str] = set()
+            for key, _ in node.value if isinstance(node, yaml.MappingNode) else ():
+                if isinstance(key, yaml.ScalarNode) and key.tag != "tag:yaml.org,2002:merge":
+                    if key.value in seen:
+                        problem = f"'{key.value[:60]}' is given twice; keep one"
+                        raise yaml.constructor.ConstructorError(None, None, problem, key.start_mark)
+                    seen.add(key.value)
+            found: dict[Any, Any] = super().construct_mapping(node, deep)
+            return found
+
+    return Loader
+
+
+_CLEAR_LOADER = _each_key_once(yaml.SafeLoader)
+_LOADER = _each_key_once(getattr(yaml, "CSafeLoader", yaml.SafeLoader))
 """Compiled where PyYAML was built with libyaml, and then ten times as fast."""
 
 
@@ -288,7 +321,7 @@ def load_yaml(path: Path) -> Any:
         with contextlib.suppress(yaml.YAMLError):
             return yaml.load(text, Loader=_LOADER)  # noqa: S506
         # Refused: read again for the clearer words of the other loader.
-        return yaml.safe_load(text)
+        return yaml.load(text, Loader=_CLEAR_LOADER)  # noqa: S506
     except OSError as error:
         raise MusterError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:

@@ -80,8 +80,8 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
     ),
     "every_file_is_read": (
         [],
-        ["create table land.file as select 'f' as feed, 'a' as file_sha256, 'loaded' as status"],
-        ["create table land.file as select 'f' as feed, 'a' as file_sha256, 'held' as status"],
+        ["create table land.file as select 'f' as feed, 'a' as file_sha256, 'loaded' as status, false as came_again"],
+        ["create table land.file as select 'f' as feed, 'a' as file_sha256, 'held' as status, false as came_again"],
     ),
     "time_is_conserved": (
         [f"create table core.episode as select 1 as traveller_key, {T0} as episode_starts_at, {T2} as ends_at"],
@@ -218,6 +218,11 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         [],
         ["create table core.movement as select 1 as movement_key, false as has_disagreement"],
         ["create table core.movement as select 1 as movement_key, true as has_disagreement"],
+    ),
+    "provider_order_is_known": (
+        ["create table core.provider as select 'acme' as provider"],
+        ["create table reference.provider_order as select 'acme' as provider, 1 as provider_rank"],
+        ["create table reference.provider_order as select 'amce' as provider, 1 as provider_rank"],
     ),
     "place_is_known": (
         [],

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from pipelines.errors import MusterError
+from pipelines.errors import MusterError, UsageError
 from pipelines.instants import parse_instant
 from pipelines.settings import Home, load_settings
 from pipelines.tables import instant_text, print_rows, require_format
@@ -41,6 +41,7 @@ def run(home: Home, options: RunOptions, output_format: str = "table") -> None:
     settings = load_settings(home.require())
     zone = settings.office_timezone
     instants = _aware(options.as_of, zone, "--as-of"), _aware(options.known_at, zone, "--known-at")
+    _require_past(home, instants[1])
     if options.engine != "duckdb" or options.master is not None:
         from pipelines import engines
 
@@ -76,6 +77,23 @@ def generate_feeds(out: Path, trips: int, seed: int, as_of: str | None, output_f
         return
     told = ", ".join(f"{value:,} {name}" for name, value in counts.items() if isinstance(value, int))
     print(f"{out}: {told} in {time.perf_counter() - began:.1f} s.")
+
+
+def _require_past(home: Home, known_at: datetime.datetime | None) -> None:
+    """What will be received by an instant that has not come is not known, and every feed would be told stale.
+
+    Where the clock was set back, the newest receipt is the past too.
+    """
+    now = datetime.datetime.now(datetime.UTC)
+    if known_at is None or known_at <= now:
+        return
+    from pipelines.landing.store import newest_landing
+
+    newest = newest_landing(home)
+    if newest is None or known_at > newest.replace(tzinfo=datetime.UTC):
+        raise UsageError(
+            f"--known-at {known_at:%Y-%m-%d %H:%M} UTC has not come yet; leave it out for what is known now."
+        )
 
 
 def _aware(text: str | None, timezone: str, option: str) -> datetime.datetime | None:

@@ -10,13 +10,12 @@ from __future__ import annotations
 import codecs
 import gzip
 import hashlib
-import json
 import os
 import re
 import secrets
 import shutil
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass, field, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -218,11 +217,14 @@ class Eraser:
         folder = draft.parent
         with draft.open("rb") as stream:
             sha256 = hashlib.file_digest(stream, "sha256").hexdigest()
-        name = self._name(landed, wanted)
-        after = replace(landed, sha256=sha256, byte_count=draft.stat().st_size, file_name=name)
+        came = [replace(each, file_name=self._name(landed, each.file_name, wanted)) for each in landed.receipts]
+        after = store.with_receipts(replace(landed, sha256=sha256, byte_count=draft.stat().st_size), came)
         if not (folder / f"{sha256}.json").exists():
             draft.replace(folder / sha256)
-            store.write_atomically(folder / f"{sha256}.json", json.dumps(asdict(after)).encode())
+            store.write_entry(self.home, after)
+        else:
+            twin = store.read_sidecar(folder / f"{sha256}.json")
+            store.write_entry(self.home, store.with_receipts(twin, [*twin.receipts, *came]))
         released = folder / f"{landed.sha256}.release"
         if released.exists():
             shutil.copy2(released, folder / f"{sha256}.release")
@@ -230,13 +232,13 @@ class Eraser:
         remove_landed(self.home, landed)
         return after
 
-    def _name(self, landed: LandedFile, wanted: Wanted) -> str:
-        """The file's name, without the person's; of a document nothing but its ending, unless it says when it came."""
+    def _name(self, landed: LandedFile, name: str, wanted: Wanted) -> str:
+        """A name of the file, without the person's; of a document only its ending, unless it says when it came."""
         contract = self.contracts.get(landed.feed)
         is_document = contract is None or contract.format != "csv"
         if is_document and (wanted.is_whole or wanted.records) and not (contract and contract.received_at):
-            return f"erased-{self.digest('name', landed.sha256.encode())[:12]}{Path(landed.file_name).suffix[:8]}"
-        return wanted.tokens.blank(landed.file_name).replace(BLANK, "erased")
+            return f"erased-{self.digest('name', landed.sha256.encode())[:12]}{Path(name).suffix[:8]}"
+        return wanted.tokens.blank(name).replace(BLANK, "erased")
 
 
 @dataclass
@@ -261,7 +263,8 @@ def change_inbox(home: Home, changes: list[Changed]) -> int:
     sizes = {change.before.byte_count for change in changes}
     changed = 0
     for feed, path in list(store._inbox_files(home, [])):
-        if path.stat().st_size not in sizes:
+        status = path.stat()
+        if status.st_size not in sizes:
             continue
         with path.open("rb") as stream:
             key: FileKey = (feed, hashlib.file_digest(stream, "sha256").hexdigest())
@@ -272,6 +275,7 @@ def change_inbox(home: Home, changes: list[Changed]) -> int:
         if change.after is not None:
             target = path.with_name(_inbox_name(path.name, change))
             store.write_atomically(target, change.after.path(home).read_bytes())
+            os.utime(target, ns=(status.st_atime_ns, status.st_mtime_ns))  # it did not come again
             if target == path:
                 continue
         path.unlink()
@@ -280,8 +284,12 @@ def change_inbox(home: Home, changes: list[Changed]) -> int:
 
 def _inbox_name(name: str, change: Changed) -> str:
     """The name of the landed file where it was changed, for the same content may lie in the inbox under several."""
-    after = change.after.file_name if change.after else name
-    return name if after == change.before.file_name else after
+    if change.after is None:
+        return name
+    names = zip(change.before.receipts, change.after.receipts, strict=True)
+    after = {before.file_name: after.file_name for before, after in names}.get(store.printable(name))
+    after = after or change.after.file_name
+    return name if after in (store.printable(name), change.before.file_name) else after
 
 
 def _stretch(stream: BinaryIO, start: int, end: int) -> Iterator[bytes]:

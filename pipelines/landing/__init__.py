@@ -1,7 +1,7 @@
 """Landing: inbox to content-addressed store, byte-accounted records, staged rows, and schema ``land`` (F1 to F5)."""
 
 from pipelines.landing.load import load
-from pipelines.landing.report import FeedReport, FileReport, feeds_report, files_report
+from pipelines.landing.report import FeedReport, FileReport, feeds_report, files_report, release
 from pipelines.landing.stage import stage_files
 from pipelines.landing.staged import Account
 from pipelines.landing.store import (
@@ -12,7 +12,6 @@ from pipelines.landing.store import (
     land_inbox,
     ledger,
     newest_landing,
-    release,
 )
 from pipelines.landing.verify import verify_store
 

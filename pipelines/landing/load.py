@@ -7,7 +7,6 @@ read by one statement, whatever the number of files.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,8 +18,9 @@ from pipelines.landing.cast import name, quote
 from pipelines.landing.owners import find_owners, owner_text_sql
 from pipelines.landing.rows import staged_rows
 from pipelines.landing.stage import require_sound
-from pipelines.landing.staged import Account, Staged
-from pipelines.landing.store import LandedFile, is_released, ledger
+from pipelines.landing.staged import Staged
+from pipelines.landing.states import FileState, file_states, known_states
+from pipelines.landing.store import is_released
 from pipelines.settings import Home, Settings
 
 if TYPE_CHECKING:
@@ -32,30 +32,12 @@ DROP_MIN_KEYS = 10
 """Below this many keys a drop says nothing, and no snapshot is held."""
 
 
-@dataclass
-class FileState:
-    """One landed file as a load sees it."""
-
-    landed: LandedFile
-    contract: Contract | None
-    received_at: datetime
-    account: Account
-    status: str
-    message: str | None
-    part: str | None = None
-    file_number: int = 0
-    staged: Staged | None = field(default=None, repr=False)
-
-    @property
-    def counts(self) -> bool:
-        """Whether its rows take part."""
-        return self.status == "loaded"
-
-
 FILE_DDL = """create or replace table land.file (
     file_number INTEGER, feed VARCHAR, table_name VARCHAR, file_sha256 VARCHAR, file_name VARCHAR,
     received_at TIMESTAMP, landed_at TIMESTAMP, byte_count BIGINT, part VARCHAR, status VARCHAR,
-    records BIGINT, loaded BIGINT, rejected BIGINT, blank BIGINT, message VARCHAR)"""
+    records BIGINT, loaded BIGINT, rejected BIGINT, blank BIGINT, message VARCHAR, last_received_at TIMESTAMP,
+    came_again BOOLEAN)"""
+"""A snapshot that came again after another file has a row for each time; all but the last are ``came_again``."""
 
 FEED_DDL = """create or replace table land.feed (
     feed VARCHAR, table_name VARCHAR, mode VARCHAR, rhythm_days DOUBLE, is_optional BOOLEAN, description VARCHAR)"""
@@ -68,42 +50,6 @@ REJECTED_DDL = """create or replace table land.rejected_record (
 def naive_utc(instant: datetime) -> datetime:
     """An instant as naive UTC; a naive one is taken to be that already."""
     return instant.astimezone(UTC).replace(tzinfo=None) if instant.tzinfo else instant
-
-
-def file_states(home: Home, contracts: dict[str, Contract]) -> list[FileState]:
-    """Every landed file with its account, numbered by (received_at, SHA-256); held snapshots are not told yet."""
-    digests = {feed: contract.digest() for feed, contract in contracts.items()}
-    states = [_state(home, landed, contracts.get(landed.feed), digests.get(landed.feed)) for landed in ledger(home)]
-    states.sort(key=lambda state: (state.received_at, state.landed.sha256, state.landed.feed))
-    return states
-
-
-def _state(home: Home, landed: LandedFile, contract: Contract | None, digest: str | None) -> FileState:
-    landed_at = datetime.fromisoformat(landed.landed_at)
-    nothing = Account(landed.sha256, "failed")
-    if contract is None:
-        what = "it lies in no feed's folder; move it into inbox/<feed>"
-        if landed.feed != "inbox":
-            what = f"no contract declares the feed {landed.feed}; write contracts/{landed.feed}.yml or move the file"
-        return FileState(landed, None, landed_at, nothing, "failed", what)
-    staged = Staged(home, landed, contract, digest)
-    account = staged.account()
-    if account is None:
-        waiting = "it has not been read yet; run 'muster run'"
-        return FileState(landed, contract, landed.received_at(contract) or landed_at, nothing, "failed", waiting)
-    received_at = landed.received_at(contract)
-    status, message, part = account.status, account.message, None
-    if received_at is None:
-        received_at, status = landed_at, "failed"
-        message = f"its name does not say when it was received; the contract expects {contract.received_at}"
-    elif contract.parts and (part := landed.part(contract)) is None:
-        status = "failed"
-        message = f"its name names none of the parts {', '.join(contract.parts)}"
-    if account.received_to is not None:
-        received_at = datetime.fromisoformat(account.received_to)
-    if status == "failed" and account.status == "loaded":
-        account = nothing
-    return FileState(landed, contract, received_at, account, status, message, part, staged=staged)
 
 
 def load(
@@ -131,7 +77,7 @@ def load(
             hold_snapshots(con, home, _counted(states, contract), tell)
     for table, declared in table_contracts(contracts).items():
         fillers = [contract for contract in contracts.values() if contract.table == table]
-        counted = {contract.feed: _counted(states, contract) for contract in fillers}
+        counted = {contract.feed: _loaded(states, contract) for contract in fillers}
         inputs = _inputs([declared, *fillers], [state for mine in counted.values() for state in mine])
         if kept is not None and kept.is_current(f"land.{table}", inputs):
             continue
@@ -155,11 +101,21 @@ def load(
 
 
 def _staged(states: list[FileState]) -> list[Staged]:
-    return [state.staged for state in states if state.staged]
+    """What was staged of files, of each once."""
+    return list(dict.fromkeys(state.staged for state in states if state.staged))
 
 
 def _counted(states: list[FileState], contract: Contract) -> list[FileState]:
     return [state for state in states if state.contract is contract and state.counts]
+
+
+def _loaded(states: list[FileState], contract: Contract) -> list[FileState]:
+    """The files whose rows are loaded: of one that came again the last turn, unless its receipt is in the key."""
+    counted = _counted(states, contract)
+    if any("received_at" in names for names in contract.key_fallbacks.values()):
+        return counted
+    last = {(state.landed.sha256, state.part): state for state in counted}
+    return [state for state in counted if last[state.landed.sha256, state.part] is state]
 
 
 def _inputs(contracts: list[Contract], states: list[FileState]) -> str:
@@ -176,6 +132,7 @@ def _inputs(contracts: list[Contract], states: list[FileState]) -> str:
             state.file_number,
             state.received_at,
             state.part,
+            state.came_again,
             state.staged.digest if state.staged else None,
         )
         for state in states
@@ -201,12 +158,19 @@ def _known_states(
                 f"select max(received_at) from read_parquet({quote(str(state.staged.rows))}) where received_at <= ?",
                 [known_at],
             ).fetchall()
-            state.received_at = found[0][0] or state.received_at
-    known = [state for state in states if state.received_at <= known_at]
+            state.received_at = state.newest_at = found[0][0] or state.received_at
+            state.receipts = [(state.received_at, state.file_name)]
+    known = known_states(states, known_at)
     known.sort(key=lambda state: (state.received_at, state.landed.sha256, state.landed.feed))
     for number, state in enumerate(known, 1):
         state.file_number = number
     return known
+
+
+def _positions(states: list[FileState]) -> list[int]:
+    """The place of each file's rows in :func:`_staged`."""
+    places = {staged: number for number, staged in enumerate(_staged(states))}
+    return [places[state.staged] for state in states if state.staged]
 
 
 def _key_sql(contract: Contract) -> str:
@@ -226,7 +190,10 @@ def hold_snapshots(
     states: list[FileState],
     tell: Callable[[str], None] | None = None,
 ) -> None:
-    """Mark as held every snapshot that drops too many keys of the last good one of its part, unless released (F4)."""
+    """Mark as held every snapshot that drops too many keys of the last good one of its part, unless released (F4).
+
+    ``states`` are as :func:`in_turn` gives them.
+    """
     if len(states) < 2 or states[0].contract is None:
         return
     with staged_rows(con, home, _staged(states), tell) as rows:
@@ -237,7 +204,7 @@ def hold_snapshots(
         )
     sizes = dict(con.execute("select position, count(*) from snapshot_key group by position").fetchall())
     good: dict[str | None, int] = {}
-    for position, state in enumerate(states):
+    for position, state in zip(_positions(states), states, strict=True):
         last = good.get(state.part)
         if last is not None and sizes.get(last, 0) >= DROP_MIN_KEYS and not is_released(home, state.landed):
             found = con.execute(
@@ -270,7 +237,7 @@ def _load_feed(
         "feed_file",
         pa.table(
             {
-                "position": pa.array(range(len(states)), pa.int64()),
+                "position": pa.array(_positions(states), pa.int64()),
                 "file_number": pa.array([state.file_number for state in states], pa.int32()),
                 "file_received_at": pa.array([state.received_at for state in states], pa.timestamp("us")),
                 "is_newest": pa.array(_newest(states), pa.bool_()),
@@ -398,7 +365,7 @@ def _write_files(con: duckdb.DuckDBPyConnection, states: list[FileState]) -> Non
         "feed": ("varchar", [state.landed.feed for state in states]),
         "table_name": ("varchar", [state.contract.table if state.contract else None for state in states]),
         "file_sha256": ("varchar", [state.landed.sha256 for state in states]),
-        "file_name": ("varchar", [state.landed.file_name for state in states]),
+        "file_name": ("varchar", [state.file_name for state in states]),
         "received_at": ("timestamp", [state.received_at for state in states]),
         "landed_at": ("timestamp", [datetime.fromisoformat(state.landed.landed_at) for state in states]),
         "byte_count": ("bigint", [state.landed.byte_count for state in states]),
@@ -409,6 +376,8 @@ def _write_files(con: duckdb.DuckDBPyConnection, states: list[FileState]) -> Non
         "rejected": ("bigint", [state.account.rejected for state in states]),
         "blank": ("bigint", [state.account.blank for state in states]),
         "message": ("varchar", [state.message for state in states]),
+        "last_received_at": ("timestamp", [state.last_received_at for state in states]),
+        "came_again": ("boolean", [state.came_again for state in states]),
     }
     # As parameters: an Arrow table that is registered makes DuckDB import pandas.
     values = ", ".join(f"unnest(${column}::{kind}[]) as {column}" for column, (kind, _) in columns.items())
@@ -419,7 +388,7 @@ def _write_files(con: duckdb.DuckDBPyConnection, states: list[FileState]) -> Non
 
 def _write_rejected(con: duckdb.DuckDBPyConnection, states: list[FileState]) -> None:
     con.execute(REJECTED_DDL)
-    having = [state for state in states if state.staged and state.account.rejected]
+    having = [state for state in states if state.staged and state.account.rejected and not state.came_again]
     if not having:
         return
     paths = "[" + ", ".join(quote(str(state.staged.rejected)) for state in having if state.staged) + "]"

@@ -7,9 +7,12 @@ from datetime import UTC, datetime, timedelta
 
 import duckdb
 
-from pipelines.contracts import Contract
-from pipelines.landing.load import file_states, hold_snapshots
-from pipelines.settings import Home
+from pipelines.contracts import Contract, load_contracts
+from pipelines.errors import MusterError
+from pipelines.landing import store
+from pipelines.landing.load import hold_snapshots
+from pipelines.landing.states import file_states, in_turn
+from pipelines.settings import Home, load_settings
 
 
 @dataclass(frozen=True)
@@ -54,14 +57,19 @@ def files_report(home: Home, contracts: dict[str, Contract]) -> list[FileReport]
         for contract in contracts.values():
             mine = [state for state in states if state.contract is contract and state.counts]
             if contract.mode == "snapshot":
-                hold_snapshots(con, home, mine)
+                turns = in_turn(mine)
+                hold_snapshots(con, home, turns)
+                last = {turn.landed.sha256: turn for turn in turns}
+                states = [
+                    last.get(state.landed.sha256, state) if state.contract is contract else state for state in states
+                ]
     states.sort(key=lambda state: (state.landed.feed, state.received_at, state.landed.sha256))
     return [
         FileReport(
             feed=state.landed.feed,
             file_name=state.landed.file_name,
             file_sha256=state.landed.sha256,
-            received_at=state.received_at,
+            received_at=state.last_received_at,
             byte_count=state.landed.byte_count,
             status=state.status,
             records=state.account.records,
@@ -102,3 +110,29 @@ def feeds_report(
             )
         )
     return reports
+
+
+def release(home: Home, sha256: str) -> store.LandedFile:
+    """Release a held snapshot (F4), by its SHA-256 or the first eight or more digits of it.
+
+    Raises MusterError where no landed file, or more than one, has that digest, or where it is not held.
+    """
+    wanted = sha256.strip().lower()
+    found = [entry for entry in store.ledger(home) if len(wanted) >= 8 and entry.sha256.startswith(wanted)]
+    if len({entry.sha256 for entry in found}) != 1:
+        problem = "no landed file has" if not found else "several landed files have"
+        raise MusterError(f"Release: {problem} a SHA-256 that begins with '{wanted[:64]}'; 'muster feeds' lists them.")
+    states = {
+        (file.feed, file.file_sha256): file.status
+        for file in files_report(home, load_contracts(home, load_settings(home)))
+    }
+    held = [entry for entry in found if states.get((entry.feed, entry.sha256)) == "held"]
+    if not held:
+        state = states.get((found[0].feed, found[0].sha256), "not known")
+        raise MusterError(
+            f"Release: file {found[0].sha256[:12]} of {found[0].feed} is not held but {state}, so there is nothing to "
+            "release; 'muster feeds' says which files are held."
+        )
+    for entry in held:
+        store.release(home, entry)
+    return held[0]

@@ -1,7 +1,8 @@
 """The landing store: every received file once, byte for byte, named by its SHA-256 (F2).
 
 ``landing/<feed>/<sha256>`` holds the bytes and ``<sha256>.json`` beside it is the commit point and the ledger entry.
-Both are made by an exclusive hard link, so that two runs that race land a file once and the first wins.
+Both are made by an exclusive hard link, so that two runs that race land a file once and the first wins. Bytes that come
+again are not landed again; the entry then says when and under which name (:mod:`pipelines.landing.receipts`).
 """
 
 from __future__ import annotations
@@ -20,10 +21,10 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
-from zoneinfo import ZoneInfo
 
-from pipelines.contracts import Contract, received_pattern
+from pipelines.contracts import Contract
 from pipelines.errors import MusterError
+from pipelines.landing.receipts import Receipt, Remembered, added, is_new, is_touched, received_at
 from pipelines.settings import Home
 
 Progress = Callable[[str, int, int], None]
@@ -51,31 +52,32 @@ class LandedFile:
     file_name: str
     landed_at: str
     """UTC instant of landing, ISO 8601 with microseconds and without offset."""
+    changed_ns: int = 0
+    """When the file of the inbox was last changed, by the file system; 0 where that is not known."""
+    again: tuple[Receipt, ...] = ()
+    """Each time that the same bytes came after that, oldest first."""
 
     def path(self, home: Home) -> Path:
         """Where its bytes are."""
         return home.landing / self.feed / self.sha256
 
-    def received_at(self, contract: Contract | None) -> datetime | None:
-        """Naive UTC instant of receipt: from the file name where the contract says so, else of landing.
+    @property
+    def receipts(self) -> tuple[Receipt, ...]:
+        """Each time that the bytes came, as they were landed, oldest first."""
+        return (Receipt(self.landed_at, self.file_name, self.changed_ns), *self.again)
 
-        None where the contract takes it from the name and the name does not give it.
+    def received(self, contract: Contract | None) -> list[tuple[datetime, str]]:
+        """Each naive UTC instant of receipt and its file name: from that name where the contract says so, else landing.
+
+        Empty where the contract takes it from the name and none gives it.
         """
-        if contract is None or not isinstance(contract.received_at, str):
-            return datetime.fromisoformat(self.landed_at)
-        match = received_pattern(contract.received_at).fullmatch(self.file_name)
-        if match is None:
-            return None
-        parts = {key: int(value) for key, value in match.groupdict().items() if value is not None}
-        try:
-            local = datetime(**parts, tzinfo=ZoneInfo(contract.time_zone))
-        except ValueError:
-            return None
-        return local.astimezone(UTC).replace(tzinfo=None)
+        found = {(at, each.file_name) for each in self.receipts if (at := received_at(each, contract)) is not None}
+        return sorted(found)
 
-    def part(self, contract: Contract) -> str | None:
-        """The part of a snapshot that the file name names; None where it names none."""
-        lowered = self.file_name.casefold()
+    @staticmethod
+    def part(contract: Contract, file_name: str) -> str | None:
+        """The part of a snapshot that a file name names; None where it names none."""
+        lowered = file_name.casefold()
         return next((part for part in contract.parts if part.casefold() in lowered), None)
 
 
@@ -101,7 +103,7 @@ def newest_landing(home: Home) -> datetime | None:
 
 
 def _newest(entries: Iterable[LandedFile]) -> datetime | None:
-    return max((datetime.fromisoformat(entry.landed_at) for entry in entries), default=None)
+    return max((datetime.fromisoformat(entry.receipts[-1].landed_at) for entry in entries), default=None)
 
 
 def _landing_instant(newest: datetime | None) -> str:
@@ -161,7 +163,8 @@ def _copy(source: Path, target: Path) -> tuple[str, os.stat_result] | None:
     return digest.hexdigest(), after
 
 
-def _land_one(home: Home, feed: str, source: Path, landed_at: str) -> tuple[LandedFile, os.stat_result] | None:
+def _land_one(home: Home, feed: str, source: Path, landed_at: str) -> tuple[LandedFile, os.stat_result, bool] | None:
+    """Land one file: its entry, what it looked like, and whether it was not landed before."""
     folder = home.landing / feed
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     temporary = folder / f".{secrets.token_hex(8)}.tmp"
@@ -174,26 +177,47 @@ def _land_one(home: Home, feed: str, source: Path, landed_at: str) -> tuple[Land
         sidecar = folder / f"{sha256}.json"
         _link_once(temporary, folder / sha256)  # also where an entry has lost its bytes, as in a copy of a home at work
         if sidecar.exists():
-            return read_sidecar(sidecar), status
-        landed = LandedFile(feed, sha256, status.st_size, printable(source.name), landed_at)
+            return read_sidecar(sidecar), status, False
+        landed = LandedFile(feed, sha256, status.st_size, printable(source.name), landed_at, status.st_mtime_ns)
         with sidecar_temporary.open("w") as out:
             json.dump(asdict(landed), out)
             out.flush()
             os.fsync(out.fileno())
         is_first = _link_once(sidecar_temporary, sidecar)
-        return (landed if is_first else read_sidecar(sidecar)), status
+        return (landed if is_first else read_sidecar(sidecar)), status, is_first
     finally:
         temporary.unlink(missing_ok=True)
         sidecar_temporary.unlink(missing_ok=True)
 
 
+def write_entry(home: Home, entry: LandedFile) -> None:
+    """Replace a ledger entry by what is now known of its file."""
+    write_atomically(home.landing / entry.feed / f"{entry.sha256}.json", json.dumps(asdict(entry)).encode())
+
+
+def with_receipts(entry: LandedFile, came: Iterable[Receipt]) -> LandedFile:
+    """An entry that came when these say; the first of them is its landing."""
+    first, *again = sorted(dict.fromkeys(came), key=lambda each: each.landed_at)
+    return replace(
+        entry,
+        landed_at=first.landed_at,
+        file_name=first.file_name,
+        changed_ns=first.changed_ns,
+        again=tuple(again),
+    )
+
+
 def read_sidecar(path: Path) -> LandedFile:
     """One ledger entry; a MusterError names a broken one."""
     try:
-        found = LandedFile(**json.loads(path.read_text()))
+        document = json.loads(path.read_text())
+        again = (Receipt(**each) for each in document.pop("again", ()))
+        found = LandedFile(
+            **document, again=tuple(replace(each, file_name=printable(each.file_name)) for each in again)
+        )
         name = printable(found.file_name)
         return found if name == found.file_name else replace(found, file_name=name)
-    except (OSError, ValueError, TypeError) as error:
+    except (OSError, ValueError, TypeError, AttributeError) as error:
         raise MusterError(f"The ledger entry {path} cannot be read; restore it from a backup.") from error
 
 
@@ -296,46 +320,135 @@ def is_inbox_known(home: Home) -> bool:
 
 
 def _is_known(status: os.stat_result, known: list[Any] | None) -> bool:
+    """A file that was being written when it landed is remembered with a size of -1, and so read again."""
     return known is not None and known[:3] == [status.st_size, status.st_mtime_ns, status.st_ino]
 
 
 def land_inbox(home: Home, contracts: dict[str, Contract], progress: Progress | None = None) -> list[LandedFile]:
     """Land every file of the inbox that is not landed yet; returns the ledger entry of each file of the inbox.
 
-    Files stay in the inbox. The same bytes of one feed land once, whatever their names (F2); a file that is still
-    being written is left to the next run. Files of a folder without a contract are landed too, and listed as failed.
-    Raises MusterError where the store cannot be written.
+    Files stay in the inbox. The same bytes of one feed land once, whatever their names (F2), and the entry tells when
+    they came again; a file that is still being written is left to the next run. Files of a folder without a contract
+    are landed too, and listed as failed. Raises MusterError where the store cannot be written.
     """
     del contracts  # what lands does not depend on them; load_contracts has refused broken ones
-    cache_path = home.landing / INBOX_CACHE
     try:
         home.landing.mkdir(mode=0o700, parents=True, exist_ok=True)
-        cache = read_cache(cache_path)
         files = list(_inbox_files(home, []))
-        entries = {(entry.feed, entry.sha256): entry for entry in ledger(home)}
-        newest = _newest(entries.values())
-        fresh: dict[str, list[Any]] = {}
-        landed: list[LandedFile] = []
+        landing = _Landing(home, len(files))
         for done, (feed, path) in enumerate(files):
             if progress and (done % 100 == 0 or path.stat().st_size > _BLOCK):
                 progress("landing files", done, len(files))
-            entry = _recall(home, feed, path, cache, entries)
-            if entry is not None:
-                fresh[f"{feed}/{path.name}"] = cache[f"{feed}/{path.name}"]
-            else:
-                entry = _land_new(home, feed, path, fresh, _landing_instant(newest))
-            if entry is not None:
-                landed.append(entry)
-        for folder in {home.landing / entry.feed for entry in landed}:
-            sync_folder(folder)
-        if fresh != cache:
-            write_atomically(cache_path, json.dumps(fresh).encode())
+            landing.take(feed, path)
+        landed = landing.finish()
     except OSError as error:
         where = error.filename or home.landing
         raise MusterError(f"Landing stopped: {where}: {error.strerror}. Nothing that was landed is lost.") from error
     if progress:
         progress("landing files", len(files), len(files))
     return landed
+
+
+_Key = tuple[str, str]
+"""Feed and SHA-256."""
+
+
+class _Landing:
+    """One pass over the inbox.
+
+    Bytes that are new land in the order of their names. Those that came again were received before these, unless they
+    came into the inbox later, as its file system tells: a copy that somebody keeps there is not the newest list.
+    """
+
+    def __init__(self, home: Home, file_count: int) -> None:
+        self.home = home
+        self.cache_path = home.landing / INBOX_CACHE
+        self.is_lost = not self.cache_path.exists()
+        self.cache = read_cache(self.cache_path)
+        self.fresh: dict[str, list[Any]] = {}
+        self.entries: dict[_Key, LandedFile] = {(entry.feed, entry.sha256): entry for entry in ledger(home)}
+        self.began = datetime.fromisoformat(_landing_instant(_newest(self.entries.values())))
+        self.newest = self.began + timedelta(microseconds=file_count)  # what came again lies between
+        self.remembered: dict[str, Remembered] = {}
+        for place, known in self.cache.items():
+            feed, _, name = place.partition("/")
+            if isinstance(known, list) and len(known) == 4:
+                self._before(feed).files[printable(name)] = known
+        self.found: list[_Key] = []
+        self.first: dict[_Key, int] = {}
+        self.waiting: list[tuple[_Key, Receipt, bool, int]] = []
+        self.changed: set[_Key] = set()
+
+    def _before(self, feed: str) -> Remembered:
+        return self.remembered.setdefault(feed, Remembered({}, self.is_lost))
+
+    def take(self, feed: str, path: Path) -> None:
+        """Land one file, or find that it was landed."""
+        place = f"{feed}/{path.name}"
+        entry = _recall(self.home, feed, path, self.cache, self.entries)
+        if entry is not None:
+            self.fresh[place] = self.cache[place]
+            self.found.append((feed, entry.sha256))
+            return
+        landed_at = _landing_instant(self.newest)
+        result = _land_new(self.home, feed, path, landed_at)
+        if result is None:
+            return
+        entry, status, is_first = result
+        key = (feed, entry.sha256)
+        self.found.append(key)
+        is_settled = time.time_ns() - status.st_mtime_ns > _SETTLED_NS
+        self.fresh[place] = [status.st_size if is_settled else -1, status.st_mtime_ns, status.st_ino, entry.sha256]
+        if is_first:
+            self.entries[key], self.first[key] = entry, status.st_ctime_ns
+            self.newest = datetime.fromisoformat(landed_at)
+            return
+        receipts = self.entries.setdefault(key, entry).receipts
+        name, before = printable(path.name), self._before(feed)
+        if key not in self.first and not is_new(receipts, name, status, entry.sha256, before):
+            return
+        receipt = Receipt(landed_at, name, status.st_mtime_ns)
+        if key in self.first:
+            self._note(key, receipt)
+            self.newest = datetime.fromisoformat(landed_at)
+        else:
+            is_same = is_touched(receipts, name, entry.sha256, before)
+            self.waiting.append((key, receipt, is_same, status.st_ctime_ns))
+
+    def finish(self) -> list[LandedFile]:
+        """Write what came again and what the inbox looks like; returns the entry of each file of the inbox."""
+        last: dict[str, int] = {}
+        for (feed, _), changed_ns in self.first.items():
+            last[feed] = max(changed_ns, last.get(feed, 0))
+        for number, (key, receipt, is_same, changed_ns) in enumerate(sorted(self.waiting, key=self._order)):
+            landed_at = (self.began + timedelta(microseconds=number)).isoformat(timespec="microseconds")
+            if not is_same and changed_ns > last.get(key[0], changed_ns):
+                landed_at = _landing_instant(self.newest)
+                self.newest = datetime.fromisoformat(landed_at)
+            self._note(key, replace(receipt, landed_at=landed_at))
+        for key in self.changed:
+            write_entry(self.home, self.entries[key])
+        for folder in {self.home.landing / feed for feed, _ in self.found}:
+            sync_folder(folder)
+        if self.fresh != self.cache or self.is_lost:
+            write_atomically(self.cache_path, json.dumps(self.fresh).encode())
+        return [self.entries[key] for key in self.found]
+
+    def _order(self, waiting: tuple[_Key, Receipt, bool, int]) -> tuple[bool, str, int, str]:
+        """Files that were only written again come first, in the order in which they came before."""
+        key, receipt, is_same, changed_ns = waiting
+        return (not is_same, self.entries[key].receipts[-1].landed_at if is_same else "", changed_ns, receipt.file_name)
+
+    def _note(self, key: _Key, receipt: Receipt) -> None:
+        entry = self.entries[key]
+        others = (
+            each.landed_at
+            for other in self.entries.values()
+            if other.feed == entry.feed and other is not entry
+            for each in other.receipts
+        )
+        self.entries[key] = replace(entry, again=added(entry.landed_at, entry.again, receipt, others))
+        self.changed.add(key)
 
 
 def _recall(
@@ -352,20 +465,14 @@ def _recall(
     return entry if entry is not None and entry.path(home).exists() else None
 
 
-def _land_new(home: Home, feed: str, path: Path, fresh: dict[str, list[Any]], landed_at: str) -> LandedFile | None:
+def _land_new(home: Home, feed: str, path: Path, landed_at: str) -> tuple[LandedFile, os.stat_result, bool] | None:
     """Land one file; None where it is still being written, or was taken away."""
     try:
-        result = _land_one(home, feed, path, landed_at)
+        return _land_one(home, feed, path, landed_at)
     except FileNotFoundError:
         if home.landing.is_dir() and not path.exists():
             return None  # taken away while the inbox was read
         raise
-    if result is None:
-        return None
-    entry, status = result
-    if time.time_ns() - status.st_mtime_ns > _SETTLED_NS:
-        fresh[f"{feed}/{path.name}"] = [status.st_size, status.st_mtime_ns, status.st_ino, entry.sha256]
-    return entry
 
 
 def clean_store(home: Home, older_than: timedelta = timedelta(days=1)) -> None:
@@ -380,23 +487,12 @@ def clean_store(home: Home, older_than: timedelta = timedelta(days=1)) -> None:
                 shutil.rmtree(path, ignore_errors=True) if path.is_dir() else path.unlink()
 
 
-def release(home: Home, sha256: str) -> LandedFile:
-    """Release a held snapshot (F4), by its SHA-256 or the first eight or more digits of it.
-
-    The release lies beside the landed file and survives every rebuild. Raises MusterError where no landed file, or
-    more than one, has that digest.
-    """
-    wanted = sha256.strip().lower()
-    found = [entry for entry in ledger(home) if len(wanted) >= 8 and entry.sha256.startswith(wanted)]
-    if len({entry.sha256 for entry in found}) != 1:
-        problem = "no landed file has" if not found else "several landed files have"
-        raise MusterError(f"Release: {problem} a SHA-256 that begins with '{wanted[:64]}'; 'muster feeds' lists them.")
-    for entry in found:
-        path = home.landing / entry.feed / f"{entry.sha256}.release"
-        write_atomically(path, json.dumps({"released_at": _now()}).encode())
-    return found[0]
-
-
 def is_released(home: Home, entry: LandedFile) -> bool:
     """Whether a person released this file."""
     return (home.landing / entry.feed / f"{entry.sha256}.release").exists()
+
+
+def release(home: Home, entry: LandedFile) -> None:
+    """Release a held snapshot (F4): that lies beside the landed file and survives every rebuild."""
+    path = home.landing / entry.feed / f"{entry.sha256}.release"
+    write_atomically(path, json.dumps({"released_at": _now()}).encode())

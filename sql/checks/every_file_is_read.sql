@@ -5,4 +5,4 @@ select
     file_sha256,
     status
 from land.file
-where status <> 'loaded'
+where status <> 'loaded' and came_again is not true

@@ -1,12 +1,22 @@
 -- Grain: rating provider, by precedence, with the instant after which its ratings count as stale.
 -- Rules: R2 (provider_order, then by name), R4 (newest receipt plus the feed's rhythm; a person's release is none).
-with ratings as (
+-- A file that came again unchanged was received again with all its ratings.
+with files as (
     select
-        lower(trim(provider)) as provider,
-        feed,
-        received_at
-    from land.ratings
-    where coalesce(change, '') <> 'released'
+        file_number,
+        last_received_at
+    from land.file
+    where last_received_at > received_at
+),
+
+ratings as (
+    select
+        lower(trim(r.provider)) as provider,
+        r.feed,
+        coalesce(f.last_received_at, r.received_at) as received_at
+    from land.ratings as r
+    left join files as f on r.file_number = f.file_number
+    where coalesce(r.change, '') <> 'released'
 ),
 
 feeds as (

@@ -1,11 +1,21 @@
 -- Grain: feed that is declared or came.
--- Rules: F1 (account), F3 (missing or older than its rhythm is stale; status says which).
+-- Rules: F1 (account), F2 (the same bytes count once, and are as fresh as their last receipt), F3 (missing or older
+-- than its rhythm is stale; status says which).
 with feeds as (
     select * from land.feed
 ),
 
 files as (
-    select * from land.file
+    select
+        feed,
+        coalesce(last_received_at, received_at) as received_at,
+        status,
+        came_again is not true as is_last,
+        case when came_again is not true then records end as records,
+        case when came_again is not true then loaded end as loaded,
+        case when came_again is not true then rejected end as rejected,
+        case when came_again is not true then blank end as blank
+    from land.file
 ),
 
 parameter as (
@@ -16,9 +26,9 @@ parameter as (
 counted as (
     select
         feed,
-        count(*) as files,
-        count(case when status = 'failed' then 1 end) as failed_files,
-        count(case when status = 'held' then 1 end) as held_files,
+        count(case when is_last then 1 end) as files,
+        count(case when is_last and status = 'failed' then 1 end) as failed_files,
+        count(case when is_last and status = 'held' then 1 end) as held_files,
         sum(records) as records,
         sum(loaded) as loaded,
         sum(rejected) as rejected,
