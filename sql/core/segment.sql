@@ -4,7 +4,8 @@
 -- from instant to instant: flights 800 km/h and an hour, ships 30 km/h, all else 100 km/h; 12 hours where a position is
 -- not known. A movement in dates alone is put at noon; a lodging runs from noon to noon; a presence from 00:00 to
 -- 24:00, and presences of one trip that share a boundary date meet at its noon. A segment without any time keeps NULLs
--- and is found by a check. zone_transition claims ambiguous and nonexistent local times for the offset before the change.
+-- and is found by a check. zone_transition claims ambiguous and nonexistent local times for the offset before the
+-- change.
 with segments as (
     select * from stage.segment
 ),
