@@ -124,7 +124,10 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
             "create table core.segment as select 1 as segment_key, 'confirmed' as segment_status, "
             "false as is_time_estimated"
         ],
-        ["create table core.segment as select 1 as segment_key, 'confirmed' as segment_status, true as is_time_estimated"],
+        [
+            "create table core.segment as select 1 as segment_key, 'confirmed' as segment_status, "
+            "true as is_time_estimated"
+        ],
     ),
     "every_trip_kept_a_record": (
         [
