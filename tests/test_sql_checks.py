@@ -118,6 +118,17 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["create table core.segment as select 1 as segment_key, false as is_time_flagged"],
         ["create table core.segment as select 1 as segment_key, true as is_time_flagged"],
     ),
+    "movement_times_are_told": (
+        [],
+        [
+            "create table core.segment as select 1 as segment_key, 'confirmed' as segment_status, "
+            "false as is_time_estimated"
+        ],
+        [
+            "create table core.segment as select 1 as segment_key, 'confirmed' as segment_status, "
+            "true as is_time_estimated"
+        ],
+    ),
     "every_trip_kept_a_record": (
         [
             "create table land.rejected_record as select * from (values ('registrations', 'T1'), ('bookings', 'ABC'), "

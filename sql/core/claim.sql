@@ -2,7 +2,8 @@
 -- records that say the very same are one statement.
 -- Rules: S4 (stops), S5 (gaps: both places; 24 hours before a first known departure), S6 (transit), S7 (open ends),
 -- S8 (en route), P4 (each candidate place of a text).
--- precedence: 1 en route and transit, which others give way to; 2 candidates; 3 home, which gives way to all.
+-- precedence: 1 en route and transit, which others give way to; 2 candidates; 3 home, which gives way to all. Only what
+-- is confirmed takes the others' place: a stop on a waiting list may never be made and is a candidate among them.
 -- certainty: 5 in transit, 4 confirmed or en route, 3 likely, 2 overdue, 1 possible, so that of two claims of one place
 -- and precedence one speaks for the traveller. Open ends stay in year 9999 until the stay is made.
 with stops as (
@@ -86,7 +87,7 @@ stop_claim as (
         c.place_key,
         k.starts_at,
         k.known_ends_at as ends_at,
-        case when k.is_transit then 1 else 2 end as precedence,
+        case when k.is_transit and k.is_confirmed then 1 else 2 end as precedence,
         case when not k.is_confirmed then 'possible' when k.is_transit then 'transit' else 'likely' end as presence,
         k.trip_key,
         k.is_guessed,

@@ -5,6 +5,8 @@
 -- A lone journey says less: one from a third place, more than 7 days into the stay, of a traveller whom no movement
 -- shows away since its start (none before, or the last one home before it). It takes nothing but its own time, for
 -- weeks that the traveller declared weigh more than a way back that nobody booked.
+-- Times given for a lodging are those of its room. They stand, but not against a confirmed departure from there within
+-- the last 24 hours without a way back before its end: whoever has flown waits for no check-out.
 with segments as (
     select
         s.segment_key,
@@ -13,6 +15,7 @@ with segments as (
         s.starts_at,
         coalesce(s.ends_at, timestamp '9999-01-01 00:00:00') as ends_at,
         not(s.starts_has_time and s.ends_has_time) as is_dated,
+        s.segment_kind = 'lodging' and s.starts_has_time and s.ends_has_time as is_timed_lodging,
         p.precision,
         p.country_code,
         p.region_code
@@ -56,6 +59,7 @@ events as (
         to_place_key as place_key,
         ends_at as happens_at,
         true as is_arrival,
+        true as is_told,
         timestamp '0001-01-01 00:00:00' as begins_from,
         ends_at as begins_to
     from journeys
@@ -65,6 +69,7 @@ events as (
         from_place_key as place_key,
         starts_at as happens_at,
         false as is_arrival,
+        true as is_told,
         timestamp '0001-01-01 00:00:00' as begins_from,
         starts_at as begins_to
     from journeys
@@ -75,6 +80,7 @@ events as (
         to_place_key as place_key,
         starts_at as happens_at,
         false as is_arrival,
+        false as is_told,
         last_ends_at as begins_from,
         starts_at - interval 7 day as begins_to
     from lone
@@ -88,6 +94,7 @@ touching as (
         s.precision,
         s.country_code,
         s.region_code,
+        s.is_dated,
         e.place_key as event_place_key,
         e.happens_at,
         e.is_arrival
@@ -96,13 +103,14 @@ touching as (
         on
             s.traveller_key = e.traveller_key and e.happens_at > s.starts_at and e.happens_at < s.ends_at
             and e.begins_from <= s.starts_at and e.begins_to >= s.starts_at
-    where s.is_dated
+    where s.is_dated or (s.is_timed_lodging and e.is_told and e.happens_at > s.ends_at - interval 24 hour)
 ),
 
 clipping as (
     select distinct
         t.segment_key,
         t.happens_at,
+        t.is_dated,
         case when t.is_arrival then 'arrival' else 'departure' end as event
     from touching as t
     inner join core.place as p on t.event_place_key = p.place_key
@@ -123,12 +131,14 @@ points as (
     select
         segment_key,
         happens_at,
+        is_dated,
         event
     from clipping
     union all
     select
         s.segment_key,
         s.starts_at as happens_at,
+        s.is_dated,
         'start' as event
     from segments as s
     inner join clipped as c on s.segment_key = c.segment_key
@@ -136,6 +146,7 @@ points as (
     select
         s.segment_key,
         s.ends_at as happens_at,
+        s.is_dated,
         'end' as event
     from segments as s
     inner join clipped as c on s.segment_key = c.segment_key
@@ -145,6 +156,7 @@ pieces as (
     select
         segment_key,
         happens_at as starts_at,
+        is_dated,
         event as first_event,
         lead(happens_at) over (partition by segment_key order by happens_at, event) as ends_at,
         lead(event) over (partition by segment_key order by happens_at, event) as last_event
@@ -156,7 +168,9 @@ select
     starts_at,
     ends_at
 from pieces
-where ends_at > starts_at and (first_event = 'arrival' or last_event = 'departure')
+where
+    ends_at > starts_at
+    and case when is_dated then first_event = 'arrival' or last_event = 'departure' else first_event <> 'departure' end
 union all
 select
     s.segment_key,

@@ -4,7 +4,8 @@
 -- two zones say nothing of what comes first: legs of one trip, of which each leaves on the date on which the one before
 -- it arrives, follow each other in the order in which they are told, between the times that are told. And where a
 -- movement departs from where another one is still to arrive, it is the onward leg: the arrival was guessed or told too
--- late, and is that departure at the latest. A confirmed arrival is moved by a confirmed departure alone.
+-- late, and is that departure at the latest. So is an arrival that is not told at all where the next departure is from
+-- a third city. A confirmed arrival is moved by a confirmed departure alone.
 with told as (
     select * from core.told_movement
 ),
@@ -140,6 +141,8 @@ timed as (
         t.segment_key,
         t.is_confirmed,
         t.has_disagreement,
+        t.starts_has_time,
+        t.starts_has_time and t.is_time_estimated as is_arrival_estimated,
         t.segment_keys,
         coalesce(f.starts_at, t.starts_at) as starts_at,
         case
@@ -153,9 +156,11 @@ followed as (
     select
         movement_key,
         traveller_key,
+        from_place_key,
         to_place_key,
         starts_at,
         ends_at,
+        is_arrival_estimated,
         is_confirmed,
         lead(starts_at) over (partition by traveller_key order by starts_at) as next_starts_at
     from timed
@@ -179,7 +184,9 @@ onward as (
     inner join timed as b on a.traveller_key = b.traveller_key and a.starts_at < b.starts_at and b.starts_at < a.ends_at
     inner join places as p on a.to_place_key = p.place_key
     inner join places as q on b.from_place_key = q.place_key
+    left join places as o on a.from_place_key = o.place_key
     left join core.place_near as r on a.to_place_key = r.place_key and b.from_place_key = r.other_place_key
+    left join core.place_near as h on a.from_place_key = h.place_key and b.from_place_key = h.other_place_key
     where
         a.next_starts_at < a.ends_at
         and (b.is_confirmed or not a.is_confirmed)
@@ -187,6 +194,10 @@ onward as (
             r.place_key is not null
             or ('country' in (p.precision, q.precision) and p.country_code = q.country_code)
             or ('region' in (p.precision, q.precision) and p.region_code = q.region_code)
+            or (
+                a.is_arrival_estimated and b.starts_has_time and h.place_key is null
+                and o.precision in ('city', 'site') and q.precision in ('city', 'site')
+            )
         )
     group by a.movement_key
 )

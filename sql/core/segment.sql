@@ -1,8 +1,11 @@
 -- Grain: segment, with its traveller, its places and its instants in UTC.
 -- Rules: S1 (local time to UTC, dates to instants), S2 (status), P4 (a text of several places keeps their number).
--- A movement in dates alone is put at noon; a lodging runs from noon to noon; a presence from 00:00 to 24:00, and
--- presences of one trip that share a boundary date meet at its noon. A segment without any time keeps NULLs and is
--- found by a check. zone_transition claims ambiguous and nonexistent local times for the offset before the change.
+-- A movement of which one end alone has a time, and the other is not told at all, takes the usual time of its way,
+-- from instant to instant: flights 800 km/h and an hour, ships 30 km/h, all else 100 km/h; 12 hours where a position is
+-- not known. A movement in dates alone is put at noon; a lodging runs from noon to noon; a presence from 00:00 to
+-- 24:00, and presences of one trip that share a boundary date meet at its noon. A segment without any time keeps NULLs
+-- and is found by a check. zone_transition claims ambiguous and nonexistent local times for the offset before the
+-- change.
 with segments as (
     select * from stage.segment
 ),
@@ -34,7 +37,9 @@ places as (
     select
         place_key,
         place_id,
-        timezone
+        timezone,
+        latitude,
+        longitude
     from core.place
 ),
 
@@ -47,7 +52,9 @@ matched as (
         m.candidate_count,
         m.place_status,
         p.place_key,
-        p.timezone
+        p.timezone,
+        p.latitude,
+        p.longitude
     from core.place_match as m
     inner join places as p on m.place_id = p.place_id
     where m.candidate_number = 1
@@ -84,7 +91,19 @@ placed as (
         case when s.segment_kind = 'movement' then coalesce(s.ends_local, s.starts_local) else s.ends_local end
             as ends_local,
         s.starts_local is not null as has_start,
-        s.ends_local is not null as has_end
+        s.ends_local is not null as has_end,
+        coalesce(
+            s.segment_kind = 'movement'
+            and (
+                (s.starts_local is not null and s.starts_has_time and s.ends_local is null)
+                or (s.ends_local is not null and s.ends_has_time and s.starts_local is null)
+            ),
+            false
+        ) as is_time_estimated,
+        f.latitude as from_latitude,
+        f.longitude as from_longitude,
+        d.latitude as to_latitude,
+        d.longitude as to_longitude
     from segments as s
     inner join identity as i on s.identity_text = i.identity_text
     inner join travellers as t on i.identity_key = t.identity_key
@@ -166,16 +185,62 @@ local_times as (
     from dated
 ),
 
+distance as (
+    select
+        segment_key,
+        segment_type,
+        case
+            when from_latitude is not null and to_latitude is not null
+                then
+                    2 * 6371 * asin(
+                        least(
+                            1.0,
+                            sqrt(
+                                pow(sin(radians(to_latitude - from_latitude) / 2), 2)
+                                + cos(radians(from_latitude)) * cos(radians(to_latitude))
+                                * pow(sin(radians(to_longitude - from_longitude) / 2), 2)
+                            )
+                        )
+                    )
+        end as distance_km
+    from placed
+    where is_time_estimated
+),
+
+-- What is not told to be a flight is one where it goes too far for a day on the ground.
+way as (
+    select
+        segment_key,
+        to_seconds(
+            60 * coalesce(
+                cast(
+                    round(
+                        case
+                            when segment_type in ('flight', 'air') or (segment_type is null and distance_km > 1000)
+                                then 60 + distance_km / 800 * 60
+                            when segment_type = 'sea' then greatest(1, distance_km / 30 * 60)
+                            else greatest(1, distance_km / 100 * 60)
+                        end
+                    ) as bigint
+                ),
+                720
+            )
+        ) as way_time
+    from distance
+),
+
 in_utc as (
     select
         l.*,
-        l.starts_wall - to_seconds(coalesce(zs.utc_offset_seconds, 0)) as starts_at,
+        w.way_time,
+        l.starts_wall - to_seconds(coalesce(zs.utc_offset_seconds, 0)) as starts_at_given,
         l.ends_wall - to_seconds(coalesce(ze.utc_offset_seconds, 0)) as ends_at_given,
         (
             (l.starts_has_time and coalesce(l.starts_wall >= zs.flagged_from, false))
             or (l.ends_has_time and coalesce(l.ends_wall >= ze.flagged_from, false))
         ) as is_time_flagged
     from local_times as l
+    left join way as w on l.segment_key = w.segment_key
     left join zones as zs
         on
             case when l.segment_kind = 'movement' then l.from_timezone else l.to_timezone end = zs.timezone
@@ -186,6 +251,16 @@ in_utc as (
             l.to_timezone = ze.timezone
             and year(l.ends_wall) = ze.local_year
             and l.ends_wall >= ze.local_starts and l.ends_wall < ze.local_ends
+),
+
+estimated as (
+    select
+        *,
+        case when is_time_estimated and not has_start then ends_at_given - way_time else starts_at_given end
+            as starts_at,
+        case when is_time_estimated and not has_end then starts_at_given + way_time else ends_at_given end
+            as ends_at_known
+    from in_utc
 )
 
 select
@@ -208,20 +283,21 @@ select
     ends_has_time,
     starts_at,
     case
-        when segment_kind = 'movement' then greatest(ends_at_given, starts_at + interval 1 minute)
+        when segment_kind = 'movement' then greatest(ends_at_known, starts_at + interval 1 minute)
         when ends_at_given <= starts_at then starts_at + interval 12 hour
         else ends_at_given
     end as ends_at,
-    starts_at - (starts_wall - date_trunc('day', starts_wall)) as first_day_at,
+    starts_at_given - (starts_wall - date_trunc('day', starts_wall)) as first_day_at,
     case
         when segment_kind = 'presence' then ends_at_given
         else ends_at_given + (date_trunc('day', ends_wall) + interval 24 hour - ends_wall)
     end as last_day_ends_at,
     is_time_flagged,
+    is_time_estimated,
     -- Dates alone are compared as dates: their noons in two zones say nothing of what comes first.
     coalesce(
         case
-            when starts_has_time and ends_has_time then ends_at_given < starts_at
+            when starts_has_time and ends_has_time then ends_at_given < starts_at_given
             else cast(ends_local as date) < cast(starts_local as date)
         end,
         false
@@ -230,4 +306,4 @@ select
     service_number,
     property_name,
     updated_at
-from in_utc
+from estimated

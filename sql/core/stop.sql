@@ -1,6 +1,7 @@
 -- Grain: arrival of a movement, with the departure that follows it and what the two say of the time between.
 -- Rules: S4 (until the next departure), S5 (a departure from elsewhere), S6 (short stops), S7 (no onward departure).
--- A confirmed arrival waits for a confirmed departure; a possible one (waiting list, tentative) for any.
+-- A confirmed arrival waits for a confirmed departure; a possible one (waiting list, tentative) for any. Which
+-- record came first decides nothing.
 with movements as (
     select * from core.movement
 ),
@@ -72,17 +73,6 @@ arrivals as (
     where not is_departure
 ),
 
-first_at_instant as (
-    select
-        traveller_key,
-        starts_at,
-        is_confirmed,
-        min(movement_key) as movement_key
-    from movements
-    where from_place_key is not null
-    group by traveller_key, starts_at, is_confirmed
-),
-
 declared as (
     select
         l.main_trip_key,
@@ -93,68 +83,71 @@ declared as (
     group by l.main_trip_key
 ),
 
-n as (
-    select
-        traveller_key,
-        starts_at,
-        min(movement_key) as movement_key
-    from first_at_instant
-    group by traveller_key, starts_at
-),
-
-followed as (
+-- Departures of one minute contradict each other: a confirmed one decides, then one from the place of arrival itself.
+departures as (
     select
         m.movement_key,
-        m.trip_key,
-        m.traveller_key,
-        m.to_place_key as place_key,
-        m.is_to_guessed,
-        m.to_candidate_count,
-        m.segment_key,
-        m.ends_at as starts_at,
-        m.is_confirmed,
-        m.segment_keys,
-        a.next_departs_at,
         n.movement_key as next_movement_key,
-        d.declared_ends_at
+        n.from_place_key,
+        n.is_confirmed,
+        case
+            when r.place_key is not null then 'same'
+            when p.precision = 'country' and p.country_code = q.country_code then 'same'
+            when q.precision = 'country' and p.country_code = q.country_code then 'same'
+            when p.precision = 'region' and p.region_code = q.region_code then 'same'
+            when q.precision = 'region' and p.region_code = q.region_code then 'same'
+            else 'elsewhere'
+        end as next_departure
     from movements as m
     inner join arrivals as a on m.movement_key = a.movement_key
-    left join n on m.traveller_key = n.traveller_key and a.next_departs_at = n.starts_at
-    left join links as l on m.trip_key = l.trip_key
-    left join declared as d on l.main_trip_key = d.main_trip_key and d.declared_ends_at > m.ends_at
+    inner join movements as n on m.traveller_key = n.traveller_key and a.next_departs_at = n.starts_at
+    inner join places as p on m.to_place_key = p.place_key
+    inner join places as q on n.from_place_key = q.place_key
+    left join core.place_near as r on m.to_place_key = r.place_key and n.from_place_key = r.other_place_key
+),
+
+chosen as (
+    select
+        movement_key,
+        next_movement_key,
+        next_departure,
+        row_number() over (
+            partition by movement_key
+            order by
+                case when is_confirmed then 0 else 1 end,
+                case next_departure when 'same' then 0 else 1 end,
+                from_place_key,
+                next_movement_key
+        ) as choice
+    from departures
 )
 
 select
-    f.movement_key,
-    f.trip_key,
-    f.traveller_key,
-    f.place_key,
-    f.is_to_guessed as is_guessed,
-    f.to_candidate_count,
-    f.segment_key,
-    f.starts_at,
-    f.is_confirmed,
-    f.segment_keys,
-    f.next_departs_at,
-    f.declared_ends_at,
+    m.movement_key,
+    m.trip_key,
+    m.traveller_key,
+    m.to_place_key as place_key,
+    m.is_to_guessed as is_guessed,
+    m.to_candidate_count,
+    m.segment_key,
+    m.ends_at as starts_at,
+    m.is_confirmed,
+    m.segment_keys,
+    a.next_departs_at,
+    d.declared_ends_at,
     n.from_place_key as next_place_key,
     n.is_from_guessed as is_next_guessed,
     n.trip_key as next_trip_key,
     n.segment_keys as next_segment_keys,
     coalesce(p.country_code = t.home_country_code, false) as is_home,
     coalesce(q.country_code = t.home_country_code, false) as is_next_home,
-    case
-        when f.next_departs_at is null then 'none'
-        when r.place_key is not null then 'same'
-        when p.precision = 'country' and p.country_code = q.country_code then 'same'
-        when q.precision = 'country' and p.country_code = q.country_code then 'same'
-        when p.precision = 'region' and p.region_code = q.region_code then 'same'
-        when q.precision = 'region' and p.region_code = q.region_code then 'same'
-        else 'elsewhere'
-    end as next_departure
-from followed as f
-inner join travellers as t on f.traveller_key = t.traveller_key
-inner join places as p on f.place_key = p.place_key
-left join movements as n on f.next_movement_key = n.movement_key
+    coalesce(c.next_departure, 'none') as next_departure
+from movements as m
+inner join arrivals as a on m.movement_key = a.movement_key
+inner join travellers as t on m.traveller_key = t.traveller_key
+inner join places as p on m.to_place_key = p.place_key
+left join chosen as c on m.movement_key = c.movement_key and c.choice = 1
+left join movements as n on c.next_movement_key = n.movement_key
 left join places as q on n.from_place_key = q.place_key
-left join core.place_near as r on f.place_key = r.place_key and n.from_place_key = r.other_place_key
+left join links as l on m.trip_key = l.trip_key
+left join declared as d on l.main_trip_key = d.main_trip_key and d.declared_ends_at > m.ends_at

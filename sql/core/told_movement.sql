@@ -42,6 +42,7 @@ select
     s.ends_date,
     s.starts_has_time,
     s.ends_has_time,
+    s.is_time_estimated,
     s.starts_at,
     s.ends_at,
     u.is_confirmed,
