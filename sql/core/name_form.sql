@@ -72,9 +72,19 @@ plain as (
         name_text,
         regexp_replace(
             regexp_replace(
-                regexp_replace(strip_accents(spelling), '[''’‘ʼʻ`´]', '', 'g'), '[‐‑‒–—]', '-', 'g'
+                regexp_replace(
+                    case
+                        when
+                            regexp_matches(spelling, '[\x{0780}-\x{1cff}\x{3040}-\x{30ff}\x{a800}-\x{aaff}]')
+                            or regexp_matches(spelling, '[\x{ff66}-\x{ff9f}\x{11000}-\x{11fff}]')
+                            then spelling
+                        else strip_accents(spelling)
+                    end,
+                    '[''’‘ʼʻ`´]', '', 'g'
+                ),
+                '[‐‑‒–—]', '-', 'g'
             ),
-            '[^\p{L}\p{N},/-]+', ' ', 'g'
+            '[^\p{L}\p{M}\p{N},/-]+', ' ', 'g'
         ) as spelling
     from spelled
 ),
