@@ -7,8 +7,9 @@
 -- common stay two people, who may be counted twice but cannot vanish in one another.
 -- An id or address under which differently named people travel is a placeholder, a family's or an office's mailbox; it
 -- joins only claims of the same name. Names agree as they do beside another key in core.identity_candidate, where one
--- has all words of the other, or where a letter differs: any under an id; under an address, which couples and siblings
--- share, only in the middle of a long word (Marta is not Maria). More than eight names are not compared one by one.
+-- is a part of the other, or where a letter differs: any under an id; under an address, which couples and siblings
+-- share, only inside a long word, or where it is lost and the address has it (Chn is chen@…, but Marta is not Maria).
+-- Who has the whole name in the address has what names nobody as well. More than eight names are not compared.
 -- Facts are passed on four times, which joins whatever is at most four shared facts apart on either side.
 with claims as (
     select
@@ -55,12 +56,24 @@ keys as (
     where email is not null
 ),
 
+-- One text stands for all spellings of a name.
+spelt as (
+    select
+        claim_number,
+        traveller_name,
+        min(name_pair) as name_pair
+    from names
+    group by claim_number, traveller_name
+),
+
 key_name as (
-    select distinct
+    select
         k.key_fact,
-        n.traveller_name
+        n.name_pair,
+        min(n.traveller_name) as traveller_name
     from keys as k
-    inner join names as n on k.claim_number = n.claim_number
+    inner join spelt as n on k.claim_number = n.claim_number
+    group by k.key_fact, n.name_pair
 ),
 
 name_count as (
@@ -129,17 +142,42 @@ alike as (
     select
         p.one_name,
         p.other_name,
-        bool_or(a.other_half = '' or b.other_half = '' or (
-            least(length(a.other_half), length(b.other_half)) >= 6
-            and left(a.other_half, 1) = left(b.other_half, 1) and right(a.other_half, 1) = right(b.other_half, 1)
-        )) as is_clear
+        a.other_half as one_half,
+        b.other_half
     from compared as p
     inner join halves as a on p.one_name = a.traveller_name
     inner join halves as b on p.other_name = b.traveller_name and a.one_half = b.one_half
     where
         a.one_half <> ''
         and (a.other_half = '' or b.other_half = '' or damerau_levenshtein(a.other_half, b.other_half) <= 1)
-    group by p.one_name, p.other_name
+),
+
+agreed_name as (
+    select
+        p.key_fact,
+        p.one_name,
+        p.other_name
+    from key_pair as p
+    inner join agreed_form as f on p.one_name = f.one_name and p.other_name = f.other_name
+    union
+    select
+        p.key_fact,
+        p.one_name,
+        p.other_name
+    from key_pair as p
+    inner join alike as l on p.one_name = l.one_name and p.other_name = l.other_name
+    where
+        p.is_id or l.one_half = '' or l.other_half = ''
+        or (
+            left(l.one_half, 1) = left(l.other_half, 1) and right(l.one_half, 1) = right(l.other_half, 1)
+            and (
+                least(length(l.one_half), length(l.other_half)) >= 6
+                or (
+                    length(l.one_half) <> length(l.other_half)
+                    and (strpos(p.key_fact, l.one_half) > 0 or strpos(p.key_fact, l.other_half) > 0)
+                )
+            )
+        )
 ),
 
 shared_key as (
@@ -149,19 +187,38 @@ shared_key as (
     union
     select p.key_fact
     from key_pair as p
-    left join agreed_form as f on p.one_name = f.one_name and p.other_name = f.other_name
-    left join alike as l on p.one_name = l.one_name and p.other_name = l.other_name
-    where f.one_name is null and (l.one_name is null or not (l.is_clear or p.is_id))
+    left join agreed_name as g
+        on p.key_fact = g.key_fact and p.one_name = g.one_name and p.other_name = g.other_name
+    where g.key_fact is null
+),
+
+address_holder as (
+    select
+        s.key_fact,
+        min(n.name_pair) as name_pair
+    from shared_key as s
+    inner join keys as k on s.key_fact = k.key_fact
+    inner join names as n on k.claim_number = n.claim_number
+    where
+        starts_with(s.key_fact, 'email:')
+        and length(split_part(n.name_pair, '|', 1)) >= 2 and length(split_part(n.name_pair, '|', 2)) >= 2
+        and strpos(split_part(substr(s.key_fact, 7), '@', 1), split_part(n.name_pair, '|', 1)) > 0
+        and strpos(split_part(substr(s.key_fact, 7), '@', 1), split_part(n.name_pair, '|', 2)) > 0
+    group by s.key_fact
+    having count(distinct n.name_pair) = 1
 ),
 
 key_facts as (
     select distinct
         k.claim_number,
-        case when s.key_fact is null then k.key_fact else concat(k.key_fact, '|', coalesce(n.name_pair, '')) end
-            as fact
+        case
+            when s.key_fact is null then k.key_fact
+            else concat(k.key_fact, '|', coalesce(n.name_pair, h.name_pair, ''))
+        end as fact
     from keys as k
     left join shared_key as s on k.key_fact = s.key_fact
     left join names as n on k.claim_number = n.claim_number and s.key_fact is not null
+    left join address_holder as h on s.key_fact = h.key_fact
 ),
 
 -- Whom the keys alone make one, so that an id and an address of one person do not contradict each other.
