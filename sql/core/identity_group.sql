@@ -34,7 +34,7 @@ names as (
     from claims as c
     inner join core.name_form as f on c.traveller_name = f.name_text
     where
-        f.form_level = 0
+        f.form_level = 0 and not f.is_unmarked
         and not regexp_matches(
             f.form,
             '^(tba|tbc|tbd|tbn|unknown|guest|passenger|pax|traveller|traveler|na|none|name|xx+)?'

@@ -2,6 +2,8 @@
 -- Rules: S10 (person id, then e-mail address, then name within candidates; several candidates are ambiguous).
 -- Evidence is tried from the strongest on, and a name alone comes last: it decides only where one person has it and
 -- nothing speaks against them (an id or an address of the institution that the roster does not know).
+-- A son who bears the father's name is not he: by the name alone, or on his flight, a "Jr" whom the roster does not
+-- have stays ambiguous, and a child unknown.
 -- Beside another key those candidates count whose name agrees best: the whole name before a short one. For a name alone
 -- "Robert Smith" is Robert James Smith as well, so both are candidates; who has fewer middle names than the claim, or
 -- the two names exchanged, is one only where nobody else is.
@@ -80,7 +82,7 @@ ways as (
     from candidates as c
     inner join claims as k on c.identity_text = k.identity_text
     where
-        not c.shares_email and c.name_level <= 2 and k.person_id is null
+        not c.shares_email and c.name_level <= 2 and not c.is_unmarked and k.person_id is null
         and (k.email is null or not k.has_own_domain)
 ),
 
@@ -178,7 +180,7 @@ aboard as (
         min_by(c.name_level, c.person_id) as name_level
     from candidates as c
     inner join flown as f on c.identity_text = f.identity_text and c.person_id = f.found_id
-    where c.name_level is not null
+    where c.name_level is not null and not c.is_unmarked
     group by c.identity_text
     having count(*) = 1
 ),
