@@ -6,10 +6,15 @@
 -- address without its +tag where the roster does not know the tag.
 -- has_own_domain: the roster does not know the address, but its domain is one of the roster's own (one main address in
 -- twenty or more). Such an address belongs to somebody, and probably to somebody else; a private one says nothing.
+-- is_name_doubtful: the claim's name has neither the first nor the last given name of the person whom the id or address
+-- settles and is no part of that person's, or it is a child's. Only such names are worth a comparison in all their
+-- forms (core.identity_match).
 with roster as (
     select
         person_id,
         email,
+        trim(regexp_replace(lower(strip_accents(given_name)), '[^a-z]+', ' ', 'g')) as given_words,
+        regexp_replace(lower(strip_accents(roster_name)), '[^a-z]+', '', 'g') as name_letters,
         case
             when regexp_matches(trim(person_id), '^[0-9]+$') then ltrim(trim(person_id), '0')
             else upper(trim(person_id))
@@ -153,6 +158,7 @@ found as (
         k.companion_text,
         k.person_id,
         k.traveller_name,
+        regexp_replace(lower(strip_accents(k.traveller_name)), '[^a-z]+', ' ', 'g') as name_words,
         coalesce(e.email, u.email, k.email) as email,
         coalesce(r.person_id, i.person_id) as by_id,
         coalesce(e.person_id, u.person_id) as by_email,
@@ -164,17 +170,37 @@ found as (
     left join roster_email as e on k.email = e.email
     left join roster_email as u on k.untagged_email = u.email
     left join roster_domain as d on k.domain = d.domain
+),
+
+settled as (
+    select
+        *,
+        coalesce(by_id, case when email_count = 1 then by_email end) as settled_id
+    from found
 )
 
 select
-    identity_text,
-    companion_text,
-    person_id,
-    email,
-    traveller_name,
-    by_id,
-    by_email,
-    cast(email_count as integer) as email_count,
-    has_own_domain,
-    by_id is not null or email_count = 1 as is_settled
-from found
+    s.identity_text,
+    s.companion_text,
+    s.person_id,
+    s.email,
+    s.traveller_name,
+    s.by_id,
+    s.by_email,
+    cast(s.email_count as integer) as email_count,
+    s.has_own_domain,
+    s.settled_id is not null as is_settled,
+    coalesce(
+        regexp_matches(trim(s.name_words), '[a-z] +[a-z]') and r.given_words <> ''
+        and (
+            (
+                strpos(s.name_words, split_part(r.given_words, ' ', 1)) = 0
+                and strpos(s.name_words, regexp_extract(r.given_words, '([a-z]+)$', 1)) = 0
+                and strpos(r.name_letters, replace(s.name_words, ' ', '')) = 0
+            )
+            or regexp_matches(s.name_words, '(chd|inf|mstr) *$')
+        ),
+        false
+    ) as is_name_doubtful
+from settled as s
+left join roster as r on s.settled_id = r.person_id

@@ -1,7 +1,8 @@
 -- Grain: written name x form in which it may be compared (family|given) x what was left out as a middle name.
 -- Rules: S10 (names in the forms that feeds use).
 -- Why: a name is compared by equality of forms, so that the work grows with the number of names, not with its square.
---   Written names are those of the roster ("family, given") and those of claims that no id or address settles.
+--   Written names are those of the roster ("family, given") and those of claims that no id or address settles,
+--   or whose name is doubtful beside it.
 --   Accents, hyphens, apostrophes, titles and the spaces of particles go: DELACRUZ is "de la Cruz". What is written in
 --   two ways has two spellings: "Müller" is muller and mueller, "Bjørn" bjorn and bjoern; "Groß" is gross.
 --   "FAMILY/GIVEN MR" and "Family, Given" say what is what; a title glued to the given name is tried with and without.
@@ -20,7 +21,7 @@ with people as (
 claims as (
     select traveller_name
     from core.identity_claim
-    where not is_settled and traveller_name is not null
+    where (not is_settled or is_name_doubtful) and traveller_name is not null
 ),
 
 nicknames as (
