@@ -5,6 +5,7 @@
 --   or whose name is doubtful beside it.
 --   Accents, hyphens, apostrophes, titles and the spaces of particles go: DELACRUZ is "de la Cruz". What is written in
 --   two ways has two spellings: "Müller" is muller and mueller, "Bjørn" bjorn and bjoern; "Groß" is gross.
+--   Particles after the given name belong to the family name as well: "Berg, Jan van der".
 --   "FAMILY/GIVEN MR" and "Family, Given" say what is what; a title glued to the given name is tried with and without.
 --   Other texts are split at every word, in both orders.
 --   A child and a younger bearer of the name are other people than who bears it without: chd, inf and mstr, jr, ii and
@@ -149,6 +150,9 @@ explicit as (
         divider,
         first_part,
         second_part,
+        trim(regexp_extract(
+            second_part, '[^ ]( (de|la|las|los|del|da|do|dos|das|di|du|van|von|der|den|ter|ten|zu|vom|af|av|op|t))+$', 0
+        )) as tail,
         regexp_replace(second_part, '(mrs|mr|ms|miss|dr|prof)$', '') as untitled_part
     from divided
     where first_part <> '' and second_part <> ''
@@ -200,6 +204,16 @@ pairs as (
         0 as order_rank
     from explicit
     where divider = '/' and untitled_part <> second_part and length(trim(untitled_part)) >= 2
+    union all
+    select
+        name_text,
+        mark,
+        concat(substr(tail, 3), ' ', first_part) as family,
+        trim(left(second_part, length(second_part) - length(tail) + 1)) as given,
+        true as is_explicit,
+        0 as order_rank
+    from explicit
+    where tail <> ''
     union all
     select
         name_text,
