@@ -250,6 +250,11 @@ CASES: dict[str, tuple[list[str], list[str], list[str]]] = {
         ["create table core.identity as select 'k' as identity_key, false as has_conflict"],
         ["create table core.identity as select 'k' as identity_key, true as has_conflict"],
     ),
+    "name_agrees_with_id_or_email": (
+        [],
+        ["create table core.identity as select 'k' as identity_key, false as has_other_name"],
+        ["create table core.identity as select 'k' as identity_key, true as has_other_name"],
+    ),
     "traveller_is_known": (
         [],
         ["create table mart.traveller as select 't' as traveller_id, 'matched' as identity_status"],

@@ -32,7 +32,8 @@ select
         as identity_key,
     m.identity_status,
     m.identity_reason,
-    m.has_conflict
+    m.has_conflict,
+    m.has_other_name
 from matches as m
 left join grouped as g on m.identity_text = g.identity_text
 left join group_key as k on g.person_group = k.person_group

@@ -3,6 +3,7 @@
 -- Candidates are those who share the claim's e-mail address, else those with whose name the claim's agrees.
 -- name_level is that of core.name_form, the weaker of both sides; NULL where the names do not agree. Two weak forms do
 -- not make an agreement, and middle names that both sides give must not contradict each other.
+-- is_unmarked: the claim is of a younger bearer of the name ("John Smith Jr"), the roster's name is not.
 -- is_longer: the claim has a middle name or initial that the roster does not have for this person.
 -- has_near_email: one letter lost, added, changed or swapped with its neighbour; never a digit, because wei.chen2@… is
 -- not wei.chen1@…. Looking only among people of the name keeps this linear.
@@ -69,7 +70,8 @@ claim_forms as (
         c.identity_text,
         f.form,
         f.middle,
-        f.form_level
+        f.is_unmarked,
+        case when f.is_unmarked then greatest(f.form_level, 2) else f.form_level end as form_level
     from claims as c
     inner join name_forms as f on c.traveller_name = f.name_text
 ),
@@ -90,7 +92,8 @@ agreed as (
         c.identity_text,
         p.person_id,
         min(greatest(c.form_level, p.form_level)) as name_level,
-        bool_and(c.middle <> '' and p.middle = '') as is_longer
+        bool_and(c.middle <> '' and p.middle = '') as is_longer,
+        bool_and(c.is_unmarked) as is_unmarked
     from claim_forms as c
     inner join person_forms as p on c.form = p.form
     where
@@ -152,6 +155,7 @@ select
     u.shares_email,
     g.name_level,
     coalesce(g.is_longer, false) as is_longer,
+    coalesce(g.is_unmarked, false) as is_unmarked,
     n.person_id is not null as has_near_email,
     f.person_id is not null as shares_phone,
     p.is_on_roster

@@ -4,12 +4,19 @@
 -- Within one trip a segment that names nobody, or gives the name alone, borrows the id and the address that the trip's
 -- other segments give with that name. Ids of digits are compared without leading zeros, which spreadsheets lose, and an
 -- address without its +tag where the roster does not know the tag.
+-- Ids of one name and one address are entries of one person (a doctoral student who is staff as well): by the address
+-- the entry on the roster is meant, before others the one by whose id a feed names the person.
 -- has_own_domain: the roster does not know the address, but its domain is one of the roster's own (one main address in
 -- twenty or more). Such an address belongs to somebody, and probably to somebody else; a private one says nothing.
+-- is_name_doubtful: the claim's name has neither the first nor the last given name of the person whom the id or address
+-- settles and is no part of that person's, or it is a child's. Only such names are worth a comparison in all their
+-- forms (core.identity_match).
 with roster as (
     select
         person_id,
         email,
+        trim(regexp_replace(lower(strip_accents(given_name)), '[^a-z]+', ' ', 'g')) as given_words,
+        regexp_replace(lower(strip_accents(roster_name)), '[^a-z]+', '', 'g') as name_letters,
         case
             when regexp_matches(trim(person_id), '^[0-9]+$') then ltrim(trim(person_id), '0')
             else upper(trim(person_id))
@@ -24,15 +31,6 @@ roster_id as (
     from roster
     group by id_key
     having count(*) = 1
-),
-
-roster_email as (
-    select
-        email,
-        min(person_id) as person_id,
-        count(distinct person_id) as person_count
-    from stage.person_email
-    group by email
 ),
 
 domain_size as (
@@ -74,6 +72,35 @@ stated as (
         s.traveller_name
     from stage.segment as s
     inner join spoken as f on s.segment_key = f.segment_key
+),
+
+used_id as (
+    select distinct trim(person_id) as person_id
+    from stated
+    where person_id is not null
+),
+
+holder as (
+    select
+        e.email,
+        e.person_id,
+        lower(p.roster_name) as roster_name,
+        concat(case when p.is_on_roster then '0' else '1' end, case when u.person_id is null then '1' else '0' end)
+            as preference
+    from stage.person_email as e
+    inner join stage.person as p on e.person_id = p.person_id
+    left join used_id as u on e.person_id = u.person_id
+),
+
+roster_email as (
+    select
+        email,
+        min_by(person_id, concat(preference, person_id)) as person_id,
+        case
+            when count(distinct roster_name) = 1 and min(roster_name) <> '' then 1 else count(distinct person_id)
+        end as person_count
+    from holder
+    group by email
 ),
 
 named as (
@@ -153,9 +180,10 @@ found as (
         k.companion_text,
         k.person_id,
         k.traveller_name,
+        regexp_replace(lower(strip_accents(k.traveller_name)), '[^a-z]+', ' ', 'g') as name_words,
         coalesce(e.email, u.email, k.email) as email,
         coalesce(r.person_id, i.person_id) as by_id,
-        coalesce(e.person_id, u.person_id) as by_email,
+        coalesce(h.person_id, e.person_id, u.person_id) as by_email,
         coalesce(e.person_count, u.person_count, 0) as email_count,
         k.email is not null and e.email is null and u.email is null and d.domain is not null as has_own_domain
     from keyed as k
@@ -164,17 +192,39 @@ found as (
     left join roster_email as e on k.email = e.email
     left join roster_email as u on k.untagged_email = u.email
     left join roster_domain as d on k.domain = d.domain
+    left join stage.person_email as h
+        on coalesce(e.email, u.email) = h.email and coalesce(r.person_id, i.person_id) = h.person_id
+),
+
+settled as (
+    select
+        *,
+        coalesce(by_id, case when email_count = 1 then by_email end) as settled_id
+    from found
 )
 
 select
-    identity_text,
-    companion_text,
-    person_id,
-    email,
-    traveller_name,
-    by_id,
-    by_email,
-    cast(email_count as integer) as email_count,
-    has_own_domain,
-    by_id is not null or email_count = 1 as is_settled
-from found
+    s.identity_text,
+    s.companion_text,
+    s.person_id,
+    s.email,
+    s.traveller_name,
+    s.by_id,
+    s.by_email,
+    cast(s.email_count as integer) as email_count,
+    s.has_own_domain,
+    s.settled_id is not null as is_settled,
+    coalesce(
+        regexp_matches(trim(s.name_words), '[a-z] +[a-z]') and r.given_words <> ''
+        and (
+            (
+                strpos(s.name_words, split_part(r.given_words, ' ', 1)) = 0
+                and strpos(s.name_words, regexp_extract(r.given_words, '([a-z]+)$', 1)) = 0
+                and strpos(r.name_letters, replace(s.name_words, ' ', '')) = 0
+            )
+            or regexp_matches(s.name_words, '(chd|inf|mstr) *$')
+        ),
+        false
+    ) as is_name_doubtful
+from settled as s
+left join roster as r on s.settled_id = r.person_id

@@ -2,11 +2,15 @@
 -- Rules: S10 (person id, then e-mail address, then name within candidates; several candidates are ambiguous).
 -- Evidence is tried from the strongest on, and a name alone comes last: it decides only where one person has it and
 -- nothing speaks against them (an id or an address of the institution that the roster does not know).
+-- A son who bears the father's name is not he: by the name alone, or on his flight, a "Jr" whom the roster does not
+-- have stays ambiguous, and a child unknown.
 -- Beside another key those candidates count whose name agrees best: the whole name before a short one. For a name alone
 -- "Robert Smith" is Robert James Smith as well, so both are candidates; who has fewer middle names than the claim, or
 -- the two names exchanged, is one only where nobody else is.
 -- A flight (carrier, number, date) that a settled claim of exactly one candidate also has is such evidence as well, but
 -- not against an address of the institution that the roster does not know: namesakes do fly together.
+-- has_other_name: an id or an address settles whom a claim means, and the name is somebody else's: of a guest for whom
+-- an assistant's address was given, of a child, or of who had the id before. The id or address decides all the same.
 -- Why in words holds counts and no personal data.
 with claims as (
     select * from core.identity_claim
@@ -80,7 +84,7 @@ ways as (
     from candidates as c
     inner join claims as k on c.identity_text = k.identity_text
     where
-        not c.shares_email and c.name_level <= 2 and k.person_id is null
+        not c.shares_email and c.name_level <= 2 and not c.is_unmarked and k.person_id is null
         and (k.email is null or not k.has_own_domain)
 ),
 
@@ -178,9 +182,32 @@ aboard as (
         min_by(c.name_level, c.person_id) as name_level
     from candidates as c
     inner join flown as f on c.identity_text = f.identity_text and c.person_id = f.found_id
-    where c.name_level is not null
+    where c.name_level is not null and not c.is_unmarked
     group by c.identity_text
     having count(*) = 1
+),
+
+doubtful as (
+    select
+        d.identity_text,
+        d.traveller_name,
+        p.roster_name
+    from decided as d
+    inner join stage.person as p on d.found_id = p.person_id
+    where d.is_name_doubtful and d.way <= 0
+),
+
+same_name as (
+    select distinct d.identity_text
+    from doubtful as d
+    inner join core.name_form as c on d.traveller_name = c.name_text
+    inner join core.name_form as r on d.roster_name = r.name_text
+    where
+        (
+            c.form = r.form and c.form_level + r.form_level < 6
+            and (starts_with(c.middle, r.middle) or starts_with(r.middle, c.middle))
+        )
+        or (c.form_level = 0 and r.form_level <= 2 and damerau_levenshtein(c.form, r.form) = 1)
 ),
 
 resolved as (
@@ -198,8 +225,11 @@ resolved as (
         d.candidate_count,
         coalesce(d.found_id, a.person_id) as roster_person_id,
         case when d.found_id is null and a.person_id is not null then 8 else d.way end as way,
-        coalesce(a.name_level, d.name_level, 0) as name_level
+        coalesce(a.name_level, d.name_level, 0) as name_level,
+        b.identity_text is not null and s.identity_text is null as has_other_name
     from decided as d
+    left join doubtful as b on d.identity_text = b.identity_text
+    left join same_name as s on d.identity_text = s.identity_text
     left join aboard as a on d.identity_text = a.identity_text and d.found_id is null
 )
 
@@ -216,8 +246,16 @@ select
         else 'unknown'
     end as identity_status,
     by_id is not null and email_count = 1 and by_email <> by_id as has_conflict,
+    has_other_name,
     concat(
         case
+            when way = -1 and email_count = 1 and by_email <> by_id and has_other_name
+                then 'person id, although the e-mail address and the name are somebody else''s'
+            when way = -1 and has_other_name then 'person id, although the name is somebody else''s'
+            when way = 0 and has_other_name and person_id is null
+                then 'e-mail address, although the name is somebody else''s'
+            when way = 0 and has_other_name
+                then 'e-mail address; the person id is not on the roster, and the name is somebody else''s'
             when way = -1 and email_count = 1 and by_email <> by_id
                 then 'person id, although the e-mail address is somebody else''s'
             when way = -1 then 'person id'

@@ -10,7 +10,8 @@
 -- A country column's word that is no country hints at none; with nothing beside it, it is the text, and of a kind that
 -- is never read as an airport or a town (P2).
 -- identity_text joins what names the traveller; without a person id or an e-mail address it carries the trip as well,
--- because a name alone does not make two trips one person's (S10).
+-- because a name alone does not make two trips one person's (S10). What forms are filled with (N/A, 00000, GUEST,
+-- noreply@…) is no id and no address unless the roster has it: else all who bear it would be one person.
 -- segment_key packs file, record and repetition (F1), so that it needs no sort and leads back to the bytes.
 with registrations as (
     select * from land.registrations
@@ -192,21 +193,75 @@ united as (
 moved_code as (
     select distinct code_key
     from reference.gazetteer_code_holder
+),
+
+stated_id as (
+    select
+        person_id,
+        ltrim(translate(upper(person_id), ' -./_#?*', ''), '0') as filler
+    from registrations
+    where length(person_id) <= 14
+    union
+    select
+        employee_id as person_id,
+        ltrim(translate(upper(employee_id), ' -./_#?*', ''), '0') as filler
+    from bookings
+    where length(employee_id) <= 14
+    union
+    select
+        employee_id as person_id,
+        ltrim(translate(upper(employee_id), ' -./_#?*', ''), '0') as filler
+    from expenses
+    where length(employee_id) <= 14
+),
+
+roster_id as (
+    select distinct ltrim(translate(upper(person_id), ' -./_#?*', ''), '0') as filler
+    from stage.person
+    where length(person_id) <= 14
+),
+
+filler_id as (
+    select s.person_id
+    from stated_id as s
+    left join roster_id as r on s.filler = r.filler
+    where
+        r.filler is null
+        and s.filler in (
+            '', 'NA', 'NONE', 'NULL', 'NIL', 'NOID', 'UNKNOWN', 'UNKN', 'UNK', 'TBA', 'TBC', 'TBD', 'TBN', 'GUEST',
+            'VISITOR', 'EXTERNAL', 'NONEMPLOYEE', 'NOTAPPLICABLE', 'NOTAVAILABLE', 'NOTPROVIDED', 'TEST', 'DUMMY', 'X',
+            'XX', 'XXX', 'XXXX', 'XXXXX', 'XXXXXX'
+        )
+),
+
+filler_email as (
+    select distinct u.email
+    from united as u
+    left join stage.person_email as p on u.email = p.email
+    where
+        p.email is null
+        and translate(split_part(u.email, '@', 1), '-_.', '') in (
+            'noreply', 'donotreply', 'noemail', 'nomail', 'none', 'nobody', 'unknown', 'notprovided', 'notavailable'
+        )
 )
 
 select
     u.source,
     u.trip_ref,
     concat(
-        coalesce(u.person_id, ''),
+        case when i.person_id is null then coalesce(u.person_id, '') else '' end,
         '|',
-        coalesce(u.email, ''),
+        case when e.email is null then coalesce(u.email, '') else '' end,
         '|',
         coalesce(lower(u.traveller_name), ''),
-        case when coalesce(u.person_id, u.email) is null then concat('|', u.source, ':', u.trip_ref) else '' end
+        case
+            when (u.person_id is null or i.person_id is not null) and (u.email is null or e.email is not null)
+                then concat('|', u.source, ':', u.trip_ref)
+            else ''
+        end
     ) as identity_text,
-    u.person_id,
-    u.email,
+    case when i.person_id is null then u.person_id end as person_id,
+    case when e.email is null then u.email end as email,
     u.traveller_name,
     u.phone,
     u.segment_kind,
@@ -239,3 +294,5 @@ select
 from united as u
 left join moved_code as f on u.from_kind = 'iata' and lower(trim(u.from_text)) = f.code_key
 left join moved_code as t on u.to_kind = 'iata' and lower(trim(u.to_text)) = t.code_key
+left join filler_id as i on u.person_id = i.person_id
+left join filler_email as e on u.email = e.email
