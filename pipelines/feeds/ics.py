@@ -7,8 +7,9 @@ ever to expand, and are not needed, since zones are known by name.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Any
 
 from icalendar import Calendar, Component
@@ -16,21 +17,27 @@ from icalendar import Calendar, Component
 from pipelines.feeds.address import locality
 from pipelines.feeds.connection_text import connection_legs
 from pipelines.feeds.moments import Moment, airport_zone, calendar_moment
+from pipelines.feeds.recurrence import MAX_TIMES, Recurrence, Span, Time, spans, values
 from pipelines.feeds.reservation import MAX_RESERVATIONS, Leg, Person, Reservation
 from pipelines.feeds.schema_org import find_reservations, load_json
 from pipelines.landing.text import GateError
 
 EMBEDDED = "X-KDE-KITINERARY-RESERVATION"
 _NEEDED = re.compile(
-    r"(?:UID|DTSTART|DTEND|DURATION|DTSTAMP|LAST-MODIFIED|SUMMARY|DESCRIPTION|LOCATION|STATUS|METHOD|ATTENDEE|"
-    + EMBEDDED
-    + r")[;:]",
+    r"(UID|DTSTART|DTEND|DURATION|DTSTAMP|LAST-MODIFIED|SUMMARY|DESCRIPTION|LOCATION|STATUS|METHOD|ATTENDEE|"
+    r"RRULE|RDATE|EXDATE|RECURRENCE-ID|" + EMBEDDED + r")[;:]",
     re.IGNORECASE,
 )
 _SKIPPED = ("VTIMEZONE", "VALARM", "VTODO", "VJOURNAL", "VFREEBUSY")
 _MAX_LINE = 256 * 1024
 _MAX_LINES = 40
-"""Lines of one event that are kept."""
+"""Lines of one event that are kept, besides its attendees and its further and excepted dates."""
+_MAX_DATES = 100_000
+"""Characters of further and excepted dates in one file; longer ones leave a rule that cannot be followed."""
+_MAX_TIMES = 20_000
+"""Times of all recurring events of one file."""
+_RULE = 250
+"""Times that may be read instead of following one more rule, which may find none for long."""
 
 _ESCAPED = re.compile(r"\\([\\,;nN])")
 _KINDS = {"flight": "flight", "train": "rail", "bus": "road", "coach": "road", "ferry": "sea"}
@@ -52,7 +59,7 @@ def calendar_reservations(data: bytes) -> list[Reservation]:
     text, cut_short = _without_cut(_needed_lines(data))
     try:
         calendars = Calendar.from_ical(text, multiple=True)
-        return [each for calendar in calendars for each in _of_calendar(calendar)] + cut_short
+        return _of_calendars(calendars) + cut_short
     except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
         raise GateError("it is a calendar file that is damaged or cut short") from error
 
@@ -79,7 +86,7 @@ def _needed_lines(data: bytes) -> list[str]:
     text = re.sub(r"(?:\r?\n|\r)[ \t]", "", data.decode("utf-8-sig", "replace"))
     kept: list[str] = []
     skipped: str | None = None
-    in_event = 0
+    in_event = attendees = dates = 0
     for line in re.split(r"\r?\n|\r", text):
         upper = line[:40].strip().upper()
         if skipped:
@@ -87,27 +94,61 @@ def _needed_lines(data: bytes) -> list[str]:
         elif upper.startswith("BEGIN:") and upper[6:] in _SKIPPED:
             skipped = upper[6:]
         elif upper in ("BEGIN:VCALENDAR", "END:VCALENDAR", "BEGIN:VEVENT", "END:VEVENT"):
-            in_event = 0
+            in_event = attendees = 0
             kept.append(upper)
-        elif _NEEDED.match(line) and in_event < _MAX_LINES and len(line) <= _MAX_LINE:
-            in_event += 1
-            kept.append(line)
+        elif (needed := _NEEDED.match(line)) and len(line) <= _MAX_LINE:
+            name = needed[1].upper()
+            if name in ("RDATE", "EXDATE"):
+                dates += len(line)
+                kept.append(line if dates <= _MAX_DATES else "RRULE:FREQ=TOO-MANY-DATES")
+            elif name == "ATTENDEE":
+                attendees += 1
+                kept += [line] if attendees <= 2 else []  # of several, any may be the traveller or none
+            elif in_event < _MAX_LINES:
+                in_event += 1
+                kept.append(line)
     return kept
 
 
-def _of_calendar(calendar: Component) -> list[Reservation]:
-    method = str(calendar.get("METHOD", "")).upper()
+def _of_calendars(calendars: Sequence[Component]) -> list[Reservation]:
     found: list[Reservation] = []
-    for event in calendar.walk("VEVENT"):
-        is_cancelled = method == "CANCEL" or str(event.get("STATUS", "")).upper() == "CANCELLED"
-        reservations = _embedded(event) or [_plain(event)]
+    events = [(calendar, event) for calendar in calendars for event in calendar.walk("VEVENT")]
+    series = {_words(event, "UID") for _, event in events if event.get("RECURRENCE-ID") is None}
+    moved: dict[str, list[Time]] = {}
+    for _, event in events:
+        if (moved_from := _moved_from(event)) is not None:
+            moved.setdefault(_words(event, "UID"), []).append(moved_from)
+    left = _MAX_TIMES
+    for calendar, event in events:
+        method, status = str(calendar.get("METHOD", "")).upper(), str(event.get("STATUS", "")).upper()
+        is_cancelled = method == "CANCEL" or status == "CANCELLED"
+        reservations = _embedded(event)
+        if not reservations:
+            reservations = _plain(event, moved.get(_words(event, "UID"), []), max(left, 1))
+            left -= len(reservations[0].legs) + (_RULE if event.get("RRULE") else 0)
+            is_own = is_cancelled or _words(event, "UID") not in series
+            if event.get("RECURRENCE-ID") is not None and is_own:
+                # It must not replace the other times of its series, which this file does not hold.
+                own = f"{reservations[0].uid}\x1f{_one(event, 'RECURRENCE-ID').to_ical().decode()}"
+                reservations = [replace(each, uid=own) for each in reservations]
         found += [replace(each, status="cancelled") if is_cancelled else each for each in reservations]
     return found
+
+
+def _moved_from(event: Component) -> Time | None:
+    """Which time of its series an event stands for."""
+    value = getattr(_one(event, "RECURRENCE-ID"), "dt", None)
+    return value if isinstance(value, date) else None
 
 
 def _one(event: Component, name: str) -> Any:
     value = event.get(name)
     return value[0] if isinstance(value, list) and value else value
+
+
+def _all(event: Component, name: str) -> list[Any]:
+    value = event.get(name)
+    return value if isinstance(value, list) else [] if value is None else [value]
 
 
 def _words(event: Component, name: str) -> str:
@@ -138,12 +179,19 @@ def _embedded(event: Component) -> list[Reservation]:
     ]
 
 
-def _plain(event: Component) -> Reservation:
+def _plain(event: Component, moved: list[Time], limit: int) -> list[Reservation]:
+    """The reservation of an event, and one that is rejected where some of its times are not read."""
     summary, description = _words(event, "SUMMARY").strip(), _words(event, "DESCRIPTION")
-    legs = _legs(event, summary, description)
+    times, unread = _times(event, moved, limit)
+    legs = [leg for starts, ends in times for leg in _legs(event, summary, description, starts, ends)]
+    reason = "it is an event that names neither a journey nor a place"
+    if not times and _is_recurring(event):
+        reason = "it is a recurring event of which no time is left"
+    if getattr(_one(event, "RECURRENCE-ID"), "params", {}).get("RANGE"):
+        unread = "it changes a recurring event from one time on; only that one time is changed"
     reference = _REFERENCE.search(description) or _REFERENCE.search(summary)
     status = str(event.get("STATUS", "")).upper()
-    return Reservation(
+    found = Reservation(
         type_name="VEVENT",
         legs=tuple(legs),
         status="tentative" if status == "TENTATIVE" else "active",
@@ -153,14 +201,36 @@ def _plain(event: Component) -> Reservation:
         travellers=_attendee(event),
         updated_at=_updated_at(event),
         title=summary,
-        reason=None if legs else "it is an event that names neither a journey nor a place",
+        reason=None if legs else reason,
+        is_recurring=len(times) > 1,
     )
+    return [found, Reservation("VEVENT", uid=found.uid, reason=unread)] if legs and unread else [found]
 
 
-def _legs(event: Component, summary: str, description: str) -> list[Leg]:
-    starts, ends = _moment(event, "DTSTART"), _end(event)
-    if starts is None:
-        return []
+def _is_recurring(event: Component) -> bool:
+    return event.get("RECURRENCE-ID") is None and bool(event.get("RRULE") or event.get("RDATE"))
+
+
+def _times(event: Component, moved: list[Time], limit: int) -> tuple[list[tuple[Moment, Moment | None]], str]:
+    """When an event takes place, without the times for which other events stand, and what of it is not read."""
+    start = getattr(_one(event, "DTSTART"), "dt", None)
+    if not isinstance(start, date):
+        return [], ""
+    found: list[Span] = [(start, _end(event, start))]
+    unread = ""
+    if _is_recurring(event):
+        excluded = [each for each in values(_all(event, "EXDATE")) if isinstance(each, date)]
+        recurrence = Recurrence(
+            rules=tuple(_all(event, "RRULE")),
+            further=tuple(values(_all(event, "RDATE"))),
+            excluded=(*excluded, *moved),
+        )
+        found, unread = spans(start, found[0][1], recurrence, min(limit, MAX_TIMES))
+    moments = [(calendar_moment(begins), calendar_moment(ends)) for begins, ends in found]
+    return [(begins, ends) for begins, ends in moments if begins is not None], unread
+
+
+def _legs(event: Component, summary: str, description: str, starts: Moment, ends: Moment | None) -> list[Leg]:
     if "->" in summary or "➞" in summary or "→" in summary:
         legs = connection_legs(description, starts)
         if legs:
@@ -186,12 +256,11 @@ def _legs(event: Component, summary: str, description: str) -> list[Leg]:
     return [Leg("presence", to_place=location, starts=starts, ends=ends)]
 
 
-def _end(event: Component) -> Moment | None:
-    end = _moment(event, "DTEND")
-    start, duration = getattr(_one(event, "DTSTART"), "dt", None), getattr(_one(event, "DURATION"), "dt", None)
-    if end is None and start is not None and duration is not None:
-        return calendar_moment(start + duration)
-    return end
+def _end(event: Component, start: Time) -> Time | None:
+    end, duration = getattr(_one(event, "DTEND"), "dt", None), getattr(_one(event, "DURATION"), "dt", None)
+    if isinstance(end, date):
+        return end
+    return start + duration if isinstance(duration, timedelta) else None
 
 
 def _airport(text: str) -> str:

@@ -1,8 +1,8 @@
 """Forwarded itineraries: e-mails, calendar files, web pages and extractors' JSON become registrations.
 
-A record is one reservation, or one event of a calendar; its rows are its legs. The kind of a file is told by its first
-bytes and never by its name. A record is encoded within its document, so its byte range is that of the document, except
-in a file that is nothing but one calendar.
+A record is one reservation, or one event of a calendar; its rows are its legs. A recurring event of very many times
+fills several. The kind of a file is told by its first bytes and never by its name. A record is encoded within its
+document, so its byte range is that of the document.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ def read(data: bytes) -> Iterator[Record]:
             "it holds no reservation that can be read (schema.org data, calendar events); forward the original "
             "confirmation as an attachment, or register the trip by hand"
         )
-    if len(reservations) > MAX_RESERVATIONS:
+    if sum(not each.reason for each in reservations) > MAX_RESERVATIONS:
         raise GateError(f"it holds more than {MAX_RESERVATIONS} reservations, which is no person's itinerary")
     fallback = hashlib.sha256(data).hexdigest()
     number = 1
@@ -52,11 +52,12 @@ def read(data: bytes) -> Iterator[Record]:
             yield Record(0, len(data), 1, reason=reservation.reason)
             continue
         found = rows(reservation, correspondence, fallback, number)
-        if len(found) > MAX_ROWS:
+        if len(found) > MAX_ROWS and not reservation.is_recurring:
             yield Record(0, len(data), 1, reason=f"it has more than {MAX_ROWS} legs and travellers")
             continue
         number += len(found)
-        yield Record(0, len(data), 1, rows=found)
+        for first in range(0, len(found), MAX_ROWS):
+            yield Record(0, len(data), 1, rows=found[first : first + MAX_ROWS])
 
 
 def reservations_of(data: bytes) -> tuple[list[Reservation], Correspondence]:

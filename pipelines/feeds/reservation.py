@@ -77,6 +77,8 @@ class Reservation:
     title: str = ""
     reason: str | None = None
     """Why it is rejected, in words."""
+    is_recurring: bool = False
+    """Whether its legs are several times of one event, which may be more than one record holds."""
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,164 @@
+"""Events of calendars that recur, are moved, are damaged or are written on another clock; all are made up."""
+
+import time
+
+import pytest
+
+from pipelines.feeds.itinerary import read
+
+Rows = list[dict[str, str]]
+
+NAIROBI = ("SUMMARY:Teaching", "LOCATION:Nairobi\\, Kenya", "ATTENDEE;CN=Ada Example:mailto:ada@example.edu")
+
+
+def event(*lines: str, uid: str = "1", stamp: str = "20261101T000000Z") -> str:
+    return "\r\n".join(["BEGIN:VEVENT", f"UID:{uid}", f"DTSTAMP:{stamp}", *lines, "END:VEVENT", ""])
+
+
+def calendar(*events: str, before: str = "") -> bytes:
+    return f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\n{before}{''.join(events)}END:VCALENDAR\r\n".encode()
+
+
+def rows_of(data: bytes) -> Rows:
+    return [row for record in read(data) for row in record.rows]
+
+
+def reasons_of(data: bytes) -> list[str]:
+    return [record.reason for record in read(data) if record.reason]
+
+
+def days_of(data: bytes) -> list[str]:
+    return [row["starts_local"] for row in rows_of(data)]
+
+
+DAY = ("DTSTART;VALUE=DATE:20261123", "DTEND;VALUE=DATE:20261124")
+
+
+def test_every_time_of_a_recurring_event_is_a_row_of_one_trip() -> None:
+    data = calendar(event(*NAIROBI, *DAY, "RRULE:FREQ=DAILY;COUNT=10"))
+    rows = rows_of(data)
+    assert [row["starts_local"] for row in rows] == [*(f"2026-11-{day}" for day in range(23, 31)), "2026-12-01",
+                                                     "2026-12-02"]  # fmt: skip
+    assert all(row["ends_local"] == row["starts_local"] for row in rows)
+    assert len({row["trip_id"] for row in rows}) == 1
+    assert [row["segment_number"] for row in rows] == [str(number) for number in range(1, 11)]
+    assert not reasons_of(data)
+
+
+def test_further_and_excepted_dates() -> None:
+    data = calendar(
+        event(
+            *NAIROBI,
+            "DTSTART;VALUE=DATE:20261102",
+            "DTEND;VALUE=DATE:20261104",
+            "RRULE:FREQ=WEEKLY;COUNT=4",
+            "RDATE;VALUE=DATE:20261127,20261130",
+            "EXDATE;VALUE=DATE:20261109",
+            "EXDATE;VALUE=DATE:20261123",
+        )
+    )
+    assert [(row["starts_local"], row["ends_local"]) for row in rows_of(data)] == [
+        ("2026-11-02", "2026-11-03"),
+        ("2026-11-16", "2026-11-17"),
+        ("2026-11-27", "2026-11-28"),
+        ("2026-11-30", "2026-12-01"),
+    ]
+    assert days_of(calendar(event(*NAIROBI, *DAY, "RDATE;VALUE=DATE:20261127"))) == ["2026-11-23", "2026-11-27"]
+    # Without an end it is of its day, not open until the next.
+    unended = rows_of(calendar(event(*NAIROBI, DAY[0], "RDATE;VALUE=DATE:20261127")))
+    assert [row["ends_local"] for row in unended] == ["2026-11-23", "2026-11-27"]
+
+
+def test_a_rule_is_followed_on_its_own_clock_over_a_change_of_clocks() -> None:
+    rule = ("RRULE:FREQ=WEEKLY;UNTIL=20261106T160000Z;BYDAY=FR", "EXDATE:20261023T150000Z")
+    data = calendar(
+        event(
+            "SUMMARY:Train 12 from FRA to CDG",
+            "DTSTART;TZID=Europe/Berlin:20261016T170000",
+            "DTEND;TZID=Europe/Berlin:20261016T210000",
+            *rule,
+        )
+    )
+    assert [(row["starts_local"], row["ends_local"]) for row in rows_of(data)] == [
+        ("2026-10-16T17:00:00", "2026-10-16T21:00:00"),
+        ("2026-10-30T17:00:00", "2026-10-30T21:00:00"),
+        ("2026-11-06T17:00:00", "2026-11-06T21:00:00"),
+    ]
+
+
+def test_a_period_that_is_added_has_an_end_of_its_own() -> None:
+    data = calendar(event(*NAIROBI, "DTSTART:20261123T090000", "RDATE;VALUE=PERIOD:20261127T100000/PT3H"))
+    assert [(row["starts_local"], row.get("ends_local")) for row in rows_of(data)] == [
+        ("2026-11-23T09:00:00", "2026-11-23T09:00:00"),
+        ("2026-11-27T10:00:00", "2026-11-27T13:00:00"),
+    ]
+
+
+def test_a_moved_time_takes_the_place_of_its_own() -> None:
+    series = event(*NAIROBI, *DAY, "RRULE:FREQ=DAILY;COUNT=3")
+    moved = event(
+        "SUMMARY:Teaching",
+        "LOCATION:Paris\\, France",
+        NAIROBI[2],
+        "RECURRENCE-ID;VALUE=DATE:20261124",
+        "DTSTART;VALUE=DATE:20261128",
+    )
+    rows = rows_of(calendar(moved, series))
+    assert [(row["to_place"], row["starts_local"]) for row in rows] == [
+        ("Paris, France", "2026-11-28"),
+        ("Nairobi, Kenya", "2026-11-23"),
+        ("Nairobi, Kenya", "2026-11-25"),
+    ]
+    assert len({row["trip_id"] for row in rows}) == 1
+    # Alone it may not stand for the whole series, nor may the cancellation of one time.
+    assert rows_of(calendar(moved))[0]["trip_id"] != rows[0]["trip_id"]
+    cancelled = rows_of(calendar(moved.replace("DTSTAMP", "STATUS:CANCELLED\r\nDTSTAMP"), series))
+    assert [row["trip_status"] for row in cancelled] == ["cancelled", "active", "active"]
+    assert cancelled[0]["trip_id"] != cancelled[1]["trip_id"] == cancelled[2]["trip_id"]
+
+
+def test_what_is_not_read_of_a_recurring_event_is_a_rejected_record() -> None:
+    endless = calendar(event(*NAIROBI, *DAY, "RRULE:FREQ=DAILY"))
+    assert len(rows_of(endless)) == 366 and days_of(endless)[-1] == "2027-11-23"
+    assert [len(record.rows) for record in read(endless)] == [60, 60, 60, 60, 60, 60, 6, 0]
+    assert reasons_of(endless) == [
+        "it is a recurring event that goes on after its first 366 times or 10 years; what comes later is not read"
+    ]
+    assert len(rows_of(calendar(event(*NAIROBI, *DAY, "RRULE:FREQ=YEARLY")))) == 10
+    for rule in ("FREQ=HOURLY", "FREQ=DAILY;BYSECOND=1,2", "FREQ=DAILY;INTERVAL=0", "FREQ=NEVER", "COUNT=3"):
+        data = calendar(event(*NAIROBI, *DAY, f"RRULE:{rule}"))
+        assert days_of(data) == ["2026-11-23"]
+        assert reasons_of(data) == [
+            "it is a recurring event whose rule cannot be followed; only the times that it names itself are read"
+        ]
+
+
+def test_a_rule_that_ends_is_read_whole() -> None:
+    assert not reasons_of(calendar(event(*NAIROBI, *DAY, "RRULE:FREQ=DAILY;COUNT=366")))
+    assert not reasons_of(calendar(event(*NAIROBI, *DAY, "RRULE:FREQ=WEEKLY;UNTIL=20261231")))
+    assert not reasons_of(calendar(event(*NAIROBI, *DAY, "RRULE:FREQ=MONTHLY;BYDAY=MO,TU;BYSETPOS=-1;COUNT=3")))
+    excepted = calendar(event(*NAIROBI, *DAY, "RRULE:FREQ=DAILY;COUNT=1", "EXDATE;VALUE=DATE:20261123"))
+    assert reasons_of(excepted) == ["it is a recurring event of which no time is left"]
+
+
+def test_a_rule_stands_after_many_attendees() -> None:
+    many = [f"ATTENDEE:mailto:{number}@example.edu" for number in range(100)]
+    data = calendar(event("SUMMARY:Teaching", *many, "LOCATION:Nairobi", *DAY, "RRULE:FREQ=DAILY;COUNT=3"))
+    assert len(rows_of(data)) == 3 and "traveller_email" not in rows_of(data)[0]
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "RRULE:FREQ=DAILY;BYMONTH=2;BYMONTHDAY=30",
+        "RRULE:FREQ=DAILY",
+        "RRULE:FREQ=YEARLY;BYWEEKNO=53;BYDAY=MO;BYSETPOS=5",
+        "RRULE:FREQ=DAILY;BYMONTHDAY=" + ",".join(["31"] * 300),
+        "EXDATE;VALUE=DATE:" + ",".join(["20261127"] * 2000),
+    ],
+)
+def test_rules_that_find_nothing_or_too_much_are_soon_done(rule: str) -> None:
+    began = time.perf_counter()
+    rows = rows_of(calendar(*(event(*NAIROBI, *DAY, rule, uid=str(number)) for number in range(500))))
+    assert len({row["trip_id"] for row in rows}) == 500 and len(rows) <= 21_000
+    assert time.perf_counter() - began < 20
