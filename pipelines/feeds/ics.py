@@ -7,12 +7,11 @@ ever to expand, and are not needed, since zones are known by name.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
 from dataclasses import replace
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Any
 
-from icalendar import Calendar, Component
+from icalendar import Component, Event, vBroken
 
 from pipelines.feeds.address import locality
 from pipelines.feeds.connection_text import connection_legs
@@ -39,6 +38,13 @@ _MAX_TIMES = 20_000
 _RULE = 250
 """Times that may be read instead of following one more rule, which may find none for long."""
 
+_DAMAGED = "it is an event that is damaged"
+_CUT = "the file is cut short within this event"
+_ERRORS = (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError)
+"""What the calendar library raises over damaged lines."""
+_Event = tuple[str, Component]
+"""The method of the calendar, such as CANCEL, and one of its events."""
+
 _ESCAPED = re.compile(r"\\([\\,;nN])")
 _KINDS = {"flight": "flight", "train": "rail", "bus": "road", "coach": "road", "ferry": "sea"}
 _JOURNEY = re.compile(
@@ -55,28 +61,50 @@ _NO_PLACE = re.compile(r"https?:|\b(?:zoom|teams|webex|online|virtual|skype|goog
 
 
 def calendar_reservations(data: bytes) -> list[Reservation]:
-    """The reservations of a calendar, in order; raises GateError where it is none or too large."""
-    text, cut_short = _without_cut(_needed_lines(data))
+    """The reservations of a calendar, in order, those that are damaged last, rejected; raises GateError on too many."""
+    found: list[Reservation] = []
+    events: list[_Event] = []
+    for method, lines in _split(_needed_lines(data)):
+        event = _parsed(lines)
+        if event is not None:
+            events.append((method, event))
+        else:
+            is_whole = lines[-1] == "END:VEVENT"
+            found.append(Reservation("VEVENT", reason=_DAMAGED if is_whole else _CUT))
+    return _of_events(events) + found
+
+
+def _split(lines: list[str]) -> list[tuple[str, list[str]]]:
+    """The lines of each event, the last one's without their end in a file that was cut short, and its method."""
+    found: list[tuple[str, list[str]]] = []
+    inside: list[str] | None = None
+    method, first = "", 0
+    for line in [*lines, "BEGIN:VCALENDAR"]:
+        if line in ("BEGIN:VCALENDAR", "BEGIN:VEVENT", "END:VCALENDAR"):
+            if inside is not None:
+                found.append(("", inside))
+            inside = [line] if line == "BEGIN:VEVENT" else None
+        elif inside is not None:
+            inside.append(line)
+            if line == "END:VEVENT":
+                found.append(("", inside))
+                inside = None
+        elif line[:7].upper() == "METHOD:":
+            method = line[7:].strip().upper()
+        if line == "BEGIN:VCALENDAR":  # a calendar ends, at the latest, where the next one begins
+            found[first:] = [(method, event) for _, event in found[first:]]
+            method, first = "", len(found)
+    return found
+
+
+def _parsed(lines: list[str]) -> Component | None:
+    """The event of these lines; None where it is cut short or so damaged that nothing can be told of it."""
+    if lines[-1] != "END:VEVENT":
+        return None
     try:
-        calendars = Calendar.from_ical(text, multiple=True)
-        return _of_calendars(calendars) + cut_short
-    except (ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError) as error:
-        raise GateError("it is a calendar file that is damaged or cut short") from error
-
-
-def _without_cut(lines: list[str]) -> tuple[str, list[Reservation]]:
-    """The text of a calendar of whole events, and the event in which a file that was cut short ends, rejected."""
-    cut_short = []
-    begun = max((number for number, line in enumerate(lines) if line == "BEGIN:VEVENT"), default=-1)
-    if begun >= 0 and "END:VEVENT" not in lines[begun:]:
-        lines = [*lines[:begun], "END:VCALENDAR"]
-        cut_short = [Reservation("Event", reason="the file is cut short within this event")]
-    whole: list[str] = []
-    for line in [*lines, "BEGIN:VCALENDAR"]:  # a calendar ends, at the latest, where the next one begins
-        if line == "BEGIN:VCALENDAR" and whole and whole[-1] != "END:VCALENDAR":
-            whole.append("END:VCALENDAR")
-        whole.append(line)
-    return "\r\n".join([*whole[:-1], ""]), cut_short
+        return Event.from_ical("\r\n".join([*lines, ""]))
+    except _ERRORS:
+        return None
 
 
 def _needed_lines(data: bytes) -> list[str]:
@@ -110,35 +138,31 @@ def _needed_lines(data: bytes) -> list[str]:
     return kept
 
 
-def _of_calendars(calendars: Sequence[Component]) -> list[Reservation]:
+def _of_events(events: list[_Event]) -> list[Reservation]:
     found: list[Reservation] = []
-    events = [(calendar, event) for calendar in calendars for event in calendar.walk("VEVENT")]
     series = {_words(event, "UID") for _, event in events if event.get("RECURRENCE-ID") is None}
     moved: dict[str, list[Time]] = {}
     for _, event in events:
-        if (moved_from := _moved_from(event)) is not None:
+        moved_from = _dated(event, "RECURRENCE-ID")
+        if isinstance(moved_from, date):
             moved.setdefault(_words(event, "UID"), []).append(moved_from)
     left = _MAX_TIMES
-    for calendar, event in events:
-        method, status = str(calendar.get("METHOD", "")).upper(), str(event.get("STATUS", "")).upper()
-        is_cancelled = method == "CANCEL" or status == "CANCELLED"
-        reservations = _embedded(event)
-        if not reservations:
-            reservations = _plain(event, moved.get(_words(event, "UID"), []), max(left, 1))
-            left -= len(reservations[0].legs) + (_RULE if event.get("RRULE") else 0)
-            is_own = is_cancelled or _words(event, "UID") not in series
-            if event.get("RECURRENCE-ID") is not None and is_own:
-                # It must not replace the other times of its series, which this file does not hold.
-                own = f"{reservations[0].uid}\x1f{_one(event, 'RECURRENCE-ID').to_ical().decode()}"
-                reservations = [replace(each, uid=own) for each in reservations]
+    for method, event in events:
+        is_cancelled = method == "CANCEL" or _words(event, "STATUS").upper() == "CANCELLED"
+        try:
+            reservations = _embedded(event)
+            if not reservations:
+                uid = _words(event, "UID")
+                reservations = _plain(event, moved.get(uid, []), max(left, 1))
+                left -= len(reservations[0].legs) + (_RULE if event.get("RRULE") else 0)
+                if event.get("RECURRENCE-ID") is not None and (is_cancelled or uid not in series):
+                    # It must not replace the other times of its series, which this file does not hold.
+                    own = f"{uid}\x1f{_one(event, 'RECURRENCE-ID').to_ical().decode()}"
+                    reservations = [replace(each, uid=own) for each in reservations]
+        except _ERRORS:
+            reservations = [Reservation("VEVENT", reason=_DAMAGED)]
         found += [replace(each, status="cancelled") if is_cancelled else each for each in reservations]
     return found
-
-
-def _moved_from(event: Component) -> Time | None:
-    """Which time of its series an event stands for."""
-    value = getattr(_one(event, "RECURRENCE-ID"), "dt", None)
-    return value if isinstance(value, date) else None
 
 
 def _one(event: Component, name: str) -> Any:
@@ -156,13 +180,21 @@ def _words(event: Component, name: str) -> str:
     return "" if value is None else str(value)[:20_000]
 
 
-def _moment(event: Component, name: str) -> Moment | None:
-    value = getattr(_one(event, name), "dt", None)
-    return calendar_moment(value) if isinstance(value, date | datetime) else None
+def _dated(event: Component, name: str) -> Any:
+    """What a property says of a date, time or duration; None where it says none that can be read."""
+    value = _one(event, name)
+    return None if isinstance(value, vBroken) else getattr(value, "dt", None)
+
+
+def _broken(event: Component, *names: str) -> Moment | None:
+    """The text of a property that is no date or time, which goes on to be rejected by the contract."""
+    value = next((value for name in names if isinstance(value := _one(event, name), vBroken)), None)
+    return Moment(None, raw=value.strip()) if value is not None and value.strip() else None
 
 
 def _updated_at(event: Component) -> str:
-    stamped = _moment(event, "LAST-MODIFIED") or _moment(event, "DTSTAMP")
+    stamps = (_dated(event, "LAST-MODIFIED"), _dated(event, "DTSTAMP"))
+    stamped = next((calendar_moment(stamp) for stamp in stamps if isinstance(stamp, date)), None)
     return stamped.utc_text() if stamped else ""
 
 
@@ -185,6 +217,8 @@ def _plain(event: Component, moved: list[Time], limit: int) -> list[Reservation]
     times, unread = _times(event, moved, limit)
     legs = [leg for starts, ends in times for leg in _legs(event, summary, description, starts, ends)]
     reason = "it is an event that names neither a journey nor a place"
+    if not times:
+        reason = "it is an event without a start that can be read"
     if not times and _is_recurring(event):
         reason = "it is a recurring event of which no time is left"
     if getattr(_one(event, "RECURRENCE-ID"), "params", {}).get("RANGE"):
@@ -213,15 +247,19 @@ def _is_recurring(event: Component) -> bool:
 
 def _times(event: Component, moved: list[Time], limit: int) -> tuple[list[tuple[Moment, Moment | None]], str]:
     """When an event takes place, without the times for which other events stand, and what of it is not read."""
-    start = getattr(_one(event, "DTSTART"), "dt", None)
+    start, broken_end = _dated(event, "DTSTART"), _broken(event, "DTEND", "DURATION")
     if not isinstance(start, date):
-        return [], ""
+        broken_start = _broken(event, "DTSTART")
+        return [(broken_start, broken_end)] if broken_start else [], ""
+    if broken_end:
+        return [(calendar_moment(start) or broken_end, broken_end)], ""
     found: list[Span] = [(start, _end(event, start))]
     unread = ""
     if _is_recurring(event):
+        lists = [each for name in ("RDATE", "EXDATE") for each in _all(event, name)]
         excluded = [each for each in values(_all(event, "EXDATE")) if isinstance(each, date)]
         recurrence = Recurrence(
-            rules=tuple(_all(event, "RRULE")),
+            rules=(*_all(event, "RRULE"), *(each for each in lists if isinstance(each, vBroken))),
             further=tuple(values(_all(event, "RDATE"))),
             excluded=(*excluded, *moved),
         )
@@ -250,14 +288,14 @@ def _legs(event: Component, summary: str, description: str, starts: Moment, ends
     lodging = _LODGING.match(summary)
     if lodging:
         return [Leg("lodging", to_place=location, starts=starts, ends=ends, property_name=lodging[1].strip())]
-    if ends and not ends.has_time:
+    if ends and ends.wall and not ends.has_time:
         ends = ends.days_later(-1)  # the end of whole days is the day after the last
         ends = ends if ends.wall and starts.wall and ends.wall >= starts.wall else starts
     return [Leg("presence", to_place=location, starts=starts, ends=ends)]
 
 
 def _end(event: Component, start: Time) -> Time | None:
-    end, duration = getattr(_one(event, "DTEND"), "dt", None), getattr(_one(event, "DURATION"), "dt", None)
+    end, duration = _dated(event, "DTEND"), _dated(event, "DURATION")
     if isinstance(end, date):
         return end
     return start + duration if isinstance(duration, timedelta) else None

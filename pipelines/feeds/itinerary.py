@@ -27,6 +27,8 @@ _OTHERS = (
     (b"%PDF", "a PDF document"),
     (b"\xd0\xcf\x11\xe0", "an Outlook or old Office file"),
 )
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+"""How a text in UTF-16 begins."""
 
 
 def read(data: bytes) -> Iterator[Record]:
@@ -80,13 +82,13 @@ def reservations_of(data: bytes) -> tuple[list[Reservation], Correspondence]:
 
 def kind_of(data: bytes) -> str:
     """mail, calendar, html or json, by the first bytes; raises GateError where it is none of them."""
-    head = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    head = _plain(data[:4096], "replace").removeprefix(b"\xef\xbb\xbf").lstrip()
     for magic, name in _OTHERS:
         if head.startswith(magic):
             raise GateError(f"it is {name}, which is not read; forward the confirmation e-mail itself")
     if head[:15].upper() == b"BEGIN:VCALENDAR":
         return "calendar"
-    if head.startswith((b"{", b"[")) or data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if head.startswith((b"{", b"[")):
         return "json"
     if head.startswith(b"<"):
         return "html"
@@ -95,7 +97,17 @@ def kind_of(data: bytes) -> str:
     raise GateError("it is no e-mail, calendar file, web page or JSON")
 
 
+def _plain(data: bytes, errors: str = "strict") -> bytes:
+    """Text in UTF-16 as UTF-8, all else as it is."""
+    return data.decode("utf-16", errors).encode() if data.startswith(_WIDE) else data
+
+
 def _of_part(part: Part) -> list[Reservation]:
+    if part.data.startswith(_WIDE):
+        try:
+            part = Part(part.kind, _plain(part.data), "utf-8")
+        except UnicodeError as error:
+            raise GateError("it is not valid text in UTF-16, which its first bytes declare") from error
     if part.kind == "calendar":
         data = part.data
         if part.charset not in (None, "utf-8", "us-ascii"):

@@ -14,6 +14,7 @@ from itertools import islice
 from typing import Any
 
 from dateutil.rrule import rrulestr
+from icalendar import vBroken
 
 MAX_TIMES = 366
 """Times of one event that are read: every day of a year, every week of seven."""
@@ -78,7 +79,8 @@ def spans(start: Time, end: Time | None, recurrence: Recurrence, limit: int = MA
 
 def values(properties: Iterable[Any]) -> list[Any]:
     """The values of properties that hold lists of dates; what is broken is passed over."""
-    return [each.dt for listed in properties for each in getattr(listed, "dts", ())]
+    lists = [each for each in properties if not isinstance(each, vBroken)]
+    return [each.dt for listed in lists for each in getattr(listed, "dts", ())]
 
 
 def _followed(rule: Any, start: Time, limit: int) -> tuple[list[datetime], bool]:

@@ -5,6 +5,7 @@ import time
 import pytest
 
 from pipelines.feeds.itinerary import read
+from pipelines.landing.text import GateError
 
 Rows = list[dict[str, str]]
 
@@ -162,3 +163,44 @@ def test_rules_that_find_nothing_or_too_much_are_soon_done(rule: str) -> None:
     rows = rows_of(calendar(*(event(*NAIROBI, *DAY, rule, uid=str(number)) for number in range(500))))
     assert len({row["trip_id"] for row in rows}) == 500 and len(rows) <= 21_000
     assert time.perf_counter() - began < 20
+
+
+STAY = ("SUMMARY:Field work", "LOCATION:Nairobi", "DTSTART;VALUE=DATE:20261120", "DTEND;VALUE=DATE:20261201")
+
+
+@pytest.mark.parametrize(
+    ("lines", "column", "text"),
+    [
+        (("LOCATION:Tokyo", "DTSTART;VALUE=DATE:20261320"), "starts_local", "20261320"),
+        (("LOCATION:Tokyo", "DTSTART;VALUE=DATE:20261120", "DTEND:soon"), "ends_local", "soon"),
+        (("LOCATION:Tokyo", "DTSTART;VALUE=DATE:20261120", "DURATION:some days"), "ends_local", "some days"),
+    ],
+)
+def test_a_time_that_is_none_goes_on_to_be_rejected_and_leaves_other_events_alone(
+    lines: tuple[str, ...], column: str, text: str
+) -> None:
+    good, bad = rows_of(calendar(event(*STAY), event(*lines, uid="2")))
+    assert (good["to_place"], good["starts_local"], good["ends_local"]) == ("Nairobi", "2026-11-20", "2026-11-30")
+    assert bad["to_place"] == "Tokyo" and bad[column] == text
+
+
+def test_an_event_without_a_start_or_stamp() -> None:
+    data = calendar(event(*STAY), event("LOCATION:Tokyo", "DTSTART:", uid="2"))
+    assert [len(record.rows) for record in read(data)] == [1, 0]
+    assert reasons_of(data) == ["it is an event without a start that can be read"]
+    # When it was written only orders the versions of an event.
+    (row,) = rows_of(calendar(event(*STAY, stamp="")))
+    assert row["to_place"] == "Nairobi" and "updated_at" not in row
+
+
+def test_a_damaged_line_spoils_no_more_than_its_event() -> None:
+    for line in ("RECURRENCE-ID:x", "RDATE:x", "EXDATE:x", "RRULE:x", 'ATTENDEE;CN="x:y', "LAST-MODIFIED:x", "UID"):
+        assert "Oslo" in [row["to_place"] for row in rows_of(calendar(event(*STAY, line), event(
+            "LOCATION:Oslo", "DTSTART:20261120T100000", uid="2")))], line  # fmt: skip
+
+
+def test_a_calendar_in_utf_16() -> None:
+    data = calendar(event(*STAY)).decode()
+    assert rows_of(data.encode("utf-16")) == rows_of(b"\xfe\xff" + data.encode("utf-16-be")) == rows_of(data.encode())
+    with pytest.raises(GateError, match="UTF-16"):
+        rows_of(data.encode("utf-16")[:-1])
