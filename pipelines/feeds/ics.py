@@ -153,7 +153,7 @@ def _of_events(events: list[_Event]) -> list[Reservation]:
             reservations = _embedded(event)
             if not reservations:
                 uid = _words(event, "UID")
-                reservations = _plain(event, moved.get(uid, []), max(left, 1))
+                reservations = _plain(event, is_cancelled, moved.get(uid, []), max(left, 1))
                 left -= len(reservations[0].legs) + (_RULE if event.get("RRULE") else 0)
                 if event.get("RECURRENCE-ID") is not None and (is_cancelled or uid not in series):
                     # It must not replace the other times of its series, which this file does not hold.
@@ -211,7 +211,7 @@ def _embedded(event: Component) -> list[Reservation]:
     ]
 
 
-def _plain(event: Component, moved: list[Time], limit: int) -> list[Reservation]:
+def _plain(event: Component, is_cancelled: bool, moved: list[Time], limit: int) -> list[Reservation]:
     """The reservation of an event, and one that is rejected where some of its times are not read."""
     summary, description = _words(event, "SUMMARY").strip(), _words(event, "DESCRIPTION")
     times, unread = _times(event, moved, limit)
@@ -224,6 +224,9 @@ def _plain(event: Component, moved: list[Time], limit: int) -> list[Reservation]
     if getattr(_one(event, "RECURRENCE-ID"), "params", {}).get("RANGE"):
         unread = "it changes a recurring event from one time on; only that one time is changed"
     reference = _REFERENCE.search(description) or _REFERENCE.search(summary)
+    if is_cancelled and not legs and not reference and event.get("UID"):
+        # A cancellation needs no place: the event is known by its name.
+        legs = [Leg("presence", starts=starts, ends=ends) for starts, ends in times[:1]] or [Leg("presence")]
     status = str(event.get("STATUS", "")).upper()
     found = Reservation(
         type_name="VEVENT",

@@ -204,3 +204,42 @@ def test_a_calendar_in_utf_16() -> None:
     assert rows_of(data.encode("utf-16")) == rows_of(b"\xfe\xff" + data.encode("utf-16-be")) == rows_of(data.encode())
     with pytest.raises(GateError, match="UTF-16"):
         rows_of(data.encode("utf-16")[:-1])
+
+
+def test_a_moved_event_replaces_itself_wherever_it_goes() -> None:
+    before = rows_of(calendar(event(*NAIROBI, *DAY)))[0]
+    after = rows_of(
+        calendar(event("LOCATION:Tokyo", "ATTENDEE:mailto:Ada@Example.edu", *DAY, stamp="20261110T000000Z"))
+    )[0]
+    assert after["to_place"] == "Tokyo"
+    assert (before["trip_id"], before["replaced_part"]) == (after["trip_id"], after["replaced_part"])
+
+
+@pytest.mark.parametrize("place", ["LOCATION:", "LOCATION:https://zoom.example/1", "X-NOTHING:1"])
+def test_a_cancellation_needs_no_place(place: str) -> None:
+    known = rows_of(calendar(event(*NAIROBI, *DAY)))[0]
+    for data in (
+        calendar(event("SUMMARY:Cancelled", place, NAIROBI[2], *DAY), before="METHOD:CANCEL\r\n"),
+        calendar(event("STATUS:CANCELLED", place, NAIROBI[2])),
+    ):
+        (row,) = rows_of(data)
+        assert (row["trip_id"], row["replaced_part"], row["trip_status"]) == (
+            known["trip_id"],
+            known["replaced_part"],
+            "cancelled",
+        )
+
+
+def test_guests_of_one_event_have_a_trip_each() -> None:
+    def invited(email: str) -> str:
+        return rows_of(calendar(event(*NAIROBI[:2], f"ATTENDEE:mailto:{email}", *DAY)))[0]["trip_id"]
+
+    def forwarded_by(email: str) -> str:
+        body = calendar(event(*NAIROBI, "ATTENDEE:mailto:bo@example.edu", *DAY)).decode()
+        head = f"From: <{email}>\r\nMIME-Version: 1.0\r\nContent-Type: text/calendar; charset=utf-8\r\n\r\n"
+        (row,) = rows_of((head + body).encode())
+        assert row["traveller_email"] == email
+        return row["trip_id"]
+
+    assert len({invited("ada@example.edu"), invited("bo@example.edu")}) == 2
+    assert invited("ada@example.edu") == forwarded_by("ada@example.edu") != forwarded_by("bo@example.edu")
