@@ -16,6 +16,7 @@ from icalendar import Component, Event, vBroken
 from pipelines.feeds.address import locality
 from pipelines.feeds.connection_text import connection_legs
 from pipelines.feeds.moments import Moment, airport_zone, calendar_moment
+from pipelines.feeds.place_zone import place_zone
 from pipelines.feeds.recurrence import MAX_TIMES, Recurrence, Span, Time, spans, values
 from pipelines.feeds.reservation import MAX_RESERVATIONS, Leg, Person, Reservation
 from pipelines.feeds.schema_org import find_reservations, load_json
@@ -288,6 +289,8 @@ def _legs(event: Component, summary: str, description: str, starts: Moment, ends
     if not location or _NO_PLACE.search(location):
         return []
     location = locality(location)
+    zone = place_zone(location) if _is_elsewhere(starts, ends) else None
+    starts, ends = starts.at(zone), ends.at(zone) if ends else None
     lodging = _LODGING.match(summary)
     if lodging:
         return [Leg("lodging", to_place=location, starts=starts, ends=ends, property_name=lodging[1].strip())]
@@ -309,8 +312,16 @@ def _airport(text: str) -> str:
     return match[1] if match and airport_zone(match[1]) else ""
 
 
+def _is_elsewhere(*moments: Moment | None) -> bool:
+    """Whether a time is written on another clock than that of its place, which is then asked for."""
+    return any(moment is not None and not moment.is_local for moment in moments)
+
+
 def _movement(kind: str, start: str, end: str, starts: Moment, ends: Moment | None, words: str) -> Leg:
     number = _FLIGHT.search(words) if kind == "flight" else None
+    if _is_elsewhere(starts, ends):
+        starts = starts.at(airport_zone(_airport(start)) or place_zone(start))
+        ends = ends.at(airport_zone(_airport(end)) or place_zone(end)) if ends else None
     return Leg(
         kind=kind,
         from_place=_airport(start) or start.strip(),

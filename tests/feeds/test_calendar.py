@@ -243,3 +243,42 @@ def test_guests_of_one_event_have_a_trip_each() -> None:
 
     assert len({invited("ada@example.edu"), invited("bo@example.edu")}) == 2
     assert invited("ada@example.edu") == forwarded_by("ada@example.edu") != forwarded_by("bo@example.edu")
+
+
+@pytest.mark.parametrize(
+    ("times", "place", "starts", "ends"),
+    [
+        (("DTSTART:20261127T000000Z", "DTEND:20261127T130000Z"), "Tokyo\\, Japan", "27T09:00", "27T22:00"),
+        (("DTSTART:20261127T000000Z", "DURATION:PT13H"), "Hotel Okura\\, Minato\\, Japan", "27T09:00", "27T22:00"),
+        (
+            ("DTSTART;TZID=America/Los_Angeles:20261126T160000", "DTEND;TZID=America/Los_Angeles:20261127T050000"),
+            "Tokyo\\, Japan",
+            "27T09:00",
+            "27T22:00",
+        ),
+        (("DTSTART:20261127T000000Z", "DTEND:20261127T020000Z"), "San Francisco\\, CA", "26T16:00", "26T18:00"),
+        (("DTSTART:20261127T000000Z", "DTEND:20261127T020000Z"), "Athens\\, Georgia\\, USA", "26T19:00", "26T21:00"),
+        (("DTSTART:20261127T000000Z", "DTEND:20261127T020000Z"), "München", "27T01:00", "27T03:00"),
+        (("DTSTART:20261127T090000", "DTEND:20261127T100000"), "Tokyo\\, Japan", "27T09:00", "27T10:00"),
+        # What no word tells stays as it is written.
+        (("DTSTART:20261127T000000Z", "DTEND:20261127T020000Z"), "Room 7", "27T00:00", "27T02:00"),
+        (("DTSTART:20261127T000000Z", "DTEND:20261127T020000Z"), "Russia", "27T00:00", "27T02:00"),
+    ],
+)
+def test_an_instant_is_told_by_the_clock_of_its_place(
+    times: tuple[str, ...], place: str, starts: str, ends: str
+) -> None:
+    (row,) = rows_of(calendar(event("SUMMARY:Lecture", f"LOCATION:{place}", *times)))
+    assert (row["starts_local"], row["ends_local"]) == (f"2026-11-{starts}:00", f"2026-11-{ends}:00")
+
+
+def test_a_flight_between_towns_is_told_by_their_clocks() -> None:
+    for words in ("Flight JL408 from Frankfurt to Tokyo", "Flight JL408 from FRA to NRT"):
+        (row,) = rows_of(calendar(event(f"SUMMARY:{words}", "DTSTART:20261127T000000Z", "DTEND:20261127T130000Z")))
+        assert (row["starts_local"], row["ends_local"]) == ("2026-11-27T01:00:00", "2026-11-27T22:00:00")
+
+
+def test_a_recurring_instant_follows_the_clock_of_its_place() -> None:
+    times = ("DTSTART;TZID=America/New_York:20261030T090000", "DTEND;TZID=America/New_York:20261030T100000")
+    data = calendar(event("LOCATION:Paris\\, France", *times, "RRULE:FREQ=WEEKLY;COUNT=2"))
+    assert days_of(data) == ["2026-10-30T14:00:00", "2026-11-06T15:00:00"]
