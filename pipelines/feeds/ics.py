@@ -1,19 +1,20 @@
 """Calendar files (RFC 5545): reservations that a travel program wrote into events, and plain events.
 
 Only the lines that matter reach the calendar library: time zone definitions and alarms may hold rules that take for
-ever to expand, and are not needed, since zones are known by name.
+ever to expand. Most zones are known by name; what a calendar defines itself is read apart, within limits.
 """
 
 from __future__ import annotations
 
 import re
 from dataclasses import replace
-from datetime import date, timedelta
+from datetime import date, timedelta, tzinfo
 from typing import Any
 
 from icalendar import Component, Event, vBroken
 
 from pipelines.feeds.address import locality
+from pipelines.feeds.calendar_zone import defined_zones, put_on_zones
 from pipelines.feeds.connection_text import connection_legs
 from pipelines.feeds.moments import Moment, airport_zone, calendar_moment
 from pipelines.feeds.place_zone import place_zone
@@ -28,6 +29,7 @@ _NEEDED = re.compile(
     r"RRULE|RDATE|EXDATE|RECURRENCE-ID|" + EMBEDDED + r")[;:]",
     re.IGNORECASE,
 )
+_DATED = ("DTSTART", "DTEND", "RECURRENCE-ID", "RDATE", "EXDATE")
 _SKIPPED = ("VTIMEZONE", "VALARM", "VTODO", "VJOURNAL", "VFREEBUSY")
 _MAX_LINE = 256 * 1024
 _MAX_LINES = 40
@@ -65,8 +67,9 @@ def calendar_reservations(data: bytes) -> list[Reservation]:
     """The reservations of a calendar, in order, those that are damaged last, rejected; raises GateError on too many."""
     found: list[Reservation] = []
     events: list[_Event] = []
-    for method, lines in _split(_needed_lines(data)):
-        event = _parsed(lines)
+    needed, zones = _needed_lines(data)
+    for method, lines in _split(needed):
+        event = _parsed(lines, zones)
         if event is not None:
             events.append((method, event))
         else:
@@ -98,25 +101,29 @@ def _split(lines: list[str]) -> list[tuple[str, list[str]]]:
     return found
 
 
-def _parsed(lines: list[str]) -> Component | None:
+def _parsed(lines: list[str], zones: dict[str, tzinfo]) -> Component | None:
     """The event of these lines; None where it is cut short or so damaged that nothing can be told of it."""
     if lines[-1] != "END:VEVENT":
         return None
     try:
-        return Event.from_ical("\r\n".join([*lines, ""]))
+        event = Event.from_ical("\r\n".join([*lines, ""]))
+        dated = [value for name in _DATED for value in _all(event, name) if not isinstance(value, vBroken)]
+        put_on_zones(dated, zones)
+        return event
     except _ERRORS:
         return None
 
 
-def _needed_lines(data: bytes) -> list[str]:
-    """The calendar without all that is not read, its long lines joined."""
+def _needed_lines(data: bytes) -> tuple[list[str], dict[str, tzinfo]]:
+    """The calendar without all that is not read, its long lines joined, and the zones that it defines."""
     if len(re.findall(rb"BEGIN:VEVENT", data, re.IGNORECASE)) > MAX_RESERVATIONS:
         raise GateError(f"it holds more than {MAX_RESERVATIONS} events, which is no person's itinerary")
     text = re.sub(r"(?:\r?\n|\r)[ \t]", "", data.decode("utf-8-sig", "replace"))
     kept: list[str] = []
     skipped: str | None = None
     in_event = attendees = dates = 0
-    for line in re.split(r"\r?\n|\r", text):
+    given = re.split(r"\r?\n|\r", text)
+    for line in given:
         upper = line[:40].strip().upper()
         if skipped:
             skipped = None if upper == f"END:{skipped}" else skipped
@@ -136,7 +143,7 @@ def _needed_lines(data: bytes) -> list[str]:
             elif in_event < _MAX_LINES:
                 in_event += 1
                 kept.append(line)
-    return kept
+    return kept, defined_zones(given)
 
 
 def _of_events(events: list[_Event]) -> list[Reservation]:
@@ -158,7 +165,7 @@ def _of_events(events: list[_Event]) -> list[Reservation]:
                 left -= len(reservations[0].legs) + (_RULE if event.get("RRULE") else 0)
                 if event.get("RECURRENCE-ID") is not None and (is_cancelled or uid not in series):
                     # It must not replace the other times of its series, which this file does not hold.
-                    own = f"{uid}\x1f{_one(event, 'RECURRENCE-ID').to_ical().decode()}"
+                    own = f"{uid}\x1f{_dated(event, 'RECURRENCE-ID') or _one(event, 'RECURRENCE-ID')}"
                     reservations = [replace(each, uid=own) for each in reservations]
         except _ERRORS:
             reservations = [Reservation("VEVENT", reason=_DAMAGED)]

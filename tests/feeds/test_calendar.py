@@ -282,3 +282,37 @@ def test_a_recurring_instant_follows_the_clock_of_its_place() -> None:
     times = ("DTSTART;TZID=America/New_York:20261030T090000", "DTEND;TZID=America/New_York:20261030T100000")
     data = calendar(event("LOCATION:Paris\\, France", *times, "RRULE:FREQ=WEEKLY;COUNT=2"))
     assert days_of(data) == ["2026-10-30T14:00:00", "2026-11-06T15:00:00"]
+
+
+OWN_ZONE = "\r\n".join(
+    [
+        *("BEGIN:VTIMEZONE", "TZID:Our own"),
+        *("BEGIN:STANDARD", "DTSTART:16010101T020000", "TZOFFSETFROM:-0400", "TZOFFSETTO:-0500"),
+        *("RRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=1SU;BYMONTH=11", "TZNAME:EST", "END:STANDARD"),
+        *("BEGIN:DAYLIGHT", "DTSTART:16010101T020000", "TZOFFSETFROM:-0500", "TZOFFSETTO:-0400"),
+        *("RRULE:FREQ=YEARLY;INTERVAL=1;BYDAY=2SU;BYMONTH=3", "END:DAYLIGHT", "END:VTIMEZONE", ""),
+    ]
+)
+
+
+@pytest.mark.parametrize(
+    ("zone", "starts"),
+    [
+        (OWN_ZONE, "2026-11-27T10:00:00"),
+        (OWN_ZONE.replace("\r\n", "\n").lower().replace("our own", "Our own"), "2026-11-27T10:00:00"),
+        (OWN_ZONE.replace("FREQ=YEARLY", "FREQ=SECONDLY"), "2026-11-27T02:00:00"),
+        (OWN_ZONE.replace("-0500", "-9900"), "2026-11-27T02:00:00"),
+        (OWN_ZONE.replace("Our own", "Another"), "2026-11-27T02:00:00"),
+        ("", "2026-11-27T02:00:00"),
+    ],
+)
+def test_a_zone_that_the_calendar_defines(zone: str, starts: str) -> None:
+    times = ("DTSTART;TZID=Our own:20261127T020000", "DTEND;TZID=Our own:20261127T200000")
+    (row,) = rows_of(calendar(event("LOCATION:Nairobi\\, Kenya", *times), before=zone))
+    assert row["starts_local"] == starts
+
+
+def test_a_recurring_event_of_such_a_zone() -> None:
+    times = ("DTSTART;TZID=Our own:20261030T090000", "RRULE:FREQ=WEEKLY;COUNT=3", "EXDATE;TZID=Our own:20261106T090000")
+    data = calendar(event("LOCATION:Nairobi\\, Kenya", *times), before=OWN_ZONE)
+    assert days_of(data) == ["2026-10-30T16:00:00", "2026-11-13T17:00:00"]
