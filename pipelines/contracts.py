@@ -119,6 +119,7 @@ class Column(_Strict):
     separator: str = Field(";", min_length=1, description="list: what stands between two values")
     minimum: float | None = None
     maximum: float | None = None
+    key_only: bool = Field(False, description="tells what replaces what, and is no column of the table")
 
     _formats = field_validator("date_format")(classmethod(lambda cls, value: _check_date_format(value)))
     _zones = field_validator("time_zone")(classmethod(lambda cls, value: _check_zone(value)))
@@ -283,6 +284,8 @@ class Contract(_Strict):
         """Twelve hexadecimal digits that change whenever a file would be parsed differently."""
         ignored = {"mode", "rhythm_days", "optional", "description", "parts", "key_fallbacks", "reused_key"}
         document = self.model_dump(mode="json", exclude=ignored)
+        for column in document["columns"].values():
+            del column["key_only"]
         if isinstance(self.received_at, str):
             document["received_at"] = None
         version = [PARSER_VERSION, *([FORMATS[self.format].version] if self.format != "csv" else [])]
@@ -293,10 +296,14 @@ class Contract(_Strict):
         """Whether a record without this column is rejected: declared so, or part of the key without a stand-in."""
         return self.columns[name].required or (name in self.key and name not in self.key_fallbacks)
 
+    def stored_columns(self) -> dict[str, Column]:
+        """The canonical columns that the table has."""
+        return {name: column for name, column in self.columns.items() if not column.key_only}
+
     def sql_columns(self) -> list[tuple[str, str]]:
-        """Name and SQL type of each canonical column, in order; a local time has its ``_has_time`` beside it."""
+        """Name and SQL type of each stored column, in order; a local time has its ``_has_time`` beside it."""
         columns: list[tuple[str, str]] = []
-        for name, column in self.columns.items():
+        for name, column in self.stored_columns().items():
             columns.append((name, SQL_TYPES[column.type]))
             if column.type == "local_time":
                 columns.append((f"{name}_has_time", "BOOLEAN"))
@@ -315,7 +322,7 @@ class Contract(_Strict):
     def expectations(self) -> list[dict[str, Any]]:
         """What validation may expect of the loaded table, in the form of the checks of a YAML twin."""
         checks: list[dict[str, Any]] = []
-        for name, column in self.columns.items():
+        for name, column in self.stored_columns().items():
             if self.is_required(name):
                 checks.append({"check": "not_null", "column": name, "severity": "blocking"})
             if column.type == "choice":

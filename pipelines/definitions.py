@@ -62,7 +62,7 @@ def _land_specs(contracts: dict[str, Any], known: dict[str, sql_models.ColumnFie
         by_table.setdefault(contract.table, []).append(contract)
     specs = []
     for table, feeds in sorted(by_table.items()):
-        names = dict.fromkeys(name for contract in feeds for name in contract.columns)
+        names = dict.fromkeys(name for contract in feeds for name in contract.stored_columns())
         text = " ".join(f"{contract.feed}: {contract.description}".strip() for contract in feeds)
         specs.append(
             dg.AssetSpec(

@@ -117,7 +117,7 @@ def _feeds() -> str:
                 "yes" if contract.is_required(name) else "",
                 ", ".join(str(value) for value in column.values),
             ]
-            for name, column in contract.columns.items()
+            for name, column in contract.stored_columns().items()
         )
         parts += [
             f"### `land.{contract.table}` from `{contract.feed}`",

@@ -1,8 +1,8 @@
 """Forwarded itineraries: e-mails, calendar files, web pages and extractors' JSON become registrations.
 
-A record is one reservation, or one event of a calendar; its rows are its legs. The kind of a file is told by its first
-bytes and never by its name. A record is encoded within its document, so its byte range is that of the document, except
-in a file that is nothing but one calendar.
+A record is one reservation, or one event of a calendar; its rows are its legs. A recurring event of very many times
+fills several. The kind of a file is told by its first bytes and never by its name. A record is encoded within its
+document, so its byte range is that of the document.
 """
 
 from __future__ import annotations
@@ -27,6 +27,8 @@ _OTHERS = (
     (b"%PDF", "a PDF document"),
     (b"\xd0\xcf\x11\xe0", "an Outlook or old Office file"),
 )
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+"""How a text in UTF-16 begins."""
 
 
 def read(data: bytes) -> Iterator[Record]:
@@ -43,7 +45,7 @@ def read(data: bytes) -> Iterator[Record]:
             "it holds no reservation that can be read (schema.org data, calendar events); forward the original "
             "confirmation as an attachment, or register the trip by hand"
         )
-    if len(reservations) > MAX_RESERVATIONS:
+    if sum(not each.reason for each in reservations) > MAX_RESERVATIONS:
         raise GateError(f"it holds more than {MAX_RESERVATIONS} reservations, which is no person's itinerary")
     fallback = hashlib.sha256(data).hexdigest()
     number = 1
@@ -52,11 +54,12 @@ def read(data: bytes) -> Iterator[Record]:
             yield Record(0, len(data), 1, reason=reservation.reason)
             continue
         found = rows(reservation, correspondence, fallback, number)
-        if len(found) > MAX_ROWS:
+        if len(found) > MAX_ROWS and not reservation.is_recurring:
             yield Record(0, len(data), 1, reason=f"it has more than {MAX_ROWS} legs and travellers")
             continue
         number += len(found)
-        yield Record(0, len(data), 1, rows=found)
+        for first in range(0, len(found), MAX_ROWS):
+            yield Record(0, len(data), 1, rows=found[first : first + MAX_ROWS])
 
 
 def reservations_of(data: bytes) -> tuple[list[Reservation], Correspondence]:
@@ -79,13 +82,13 @@ def reservations_of(data: bytes) -> tuple[list[Reservation], Correspondence]:
 
 def kind_of(data: bytes) -> str:
     """mail, calendar, html or json, by the first bytes; raises GateError where it is none of them."""
-    head = data[:4096].removeprefix(b"\xef\xbb\xbf").lstrip()
+    head = _plain(data[:4096], "replace").removeprefix(b"\xef\xbb\xbf").lstrip()
     for magic, name in _OTHERS:
         if head.startswith(magic):
             raise GateError(f"it is {name}, which is not read; forward the confirmation e-mail itself")
     if head[:15].upper() == b"BEGIN:VCALENDAR":
         return "calendar"
-    if head.startswith((b"{", b"[")) or data.startswith((b"\xff\xfe", b"\xfe\xff")):
+    if head.startswith((b"{", b"[")):
         return "json"
     if head.startswith(b"<"):
         return "html"
@@ -94,7 +97,17 @@ def kind_of(data: bytes) -> str:
     raise GateError("it is no e-mail, calendar file, web page or JSON")
 
 
+def _plain(data: bytes, errors: str = "strict") -> bytes:
+    """Text in UTF-16 as UTF-8, all else as it is."""
+    return data.decode("utf-16", errors).encode() if data.startswith(_WIDE) else data
+
+
 def _of_part(part: Part) -> list[Reservation]:
+    if part.data.startswith(_WIDE):
+        try:
+            part = Part(part.kind, _plain(part.data), "utf-8")
+        except UnicodeError as error:
+            raise GateError("it is not valid text in UTF-16, which its first bytes declare") from error
     if part.kind == "calendar":
         data = part.data
         if part.charset not in (None, "utf-8", "us-ascii"):

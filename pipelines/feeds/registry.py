@@ -24,7 +24,7 @@ FORMATS: dict[str, Format] = {
     "advice_canada": Format("pipelines.feeds.advice_canada", version=1, max_bytes=64 * 1024 * 1024),
     "advice_united_kingdom": Format("pipelines.feeds.advice_united_kingdom", version=1, max_bytes=64 * 1024 * 1024),
     "advice_united_states": Format("pipelines.feeds.advice_united_states", version=1, max_bytes=64 * 1024 * 1024),
-    "itinerary": Format("pipelines.feeds.itinerary", version=2, max_bytes=10 * 1024 * 1024),
+    "itinerary": Format("pipelines.feeds.itinerary", version=3, max_bytes=10 * 1024 * 1024),
 }
 
 

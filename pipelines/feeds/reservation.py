@@ -77,6 +77,8 @@ class Reservation:
     title: str = ""
     reason: str | None = None
     """Why it is rejected, in words."""
+    is_recurring: bool = False
+    """Whether its legs are several times of one event, which may be more than one record holds."""
 
 
 @dataclass(frozen=True)
@@ -117,11 +119,24 @@ def _trip_id(reservation: Reservation, traveller: Person, fallback: str) -> str:
     if reservation.number:
         parts = ["number", re.sub(r"\s", "", reservation.number).upper(), reservation.provider.casefold().strip()]
     elif reservation.uid:
-        parts = ["uid", reservation.uid]
+        # Each guest has a copy of an event under one name, often without his own.
+        parts = ["uid", reservation.uid, *filter(None, [traveller.email.casefold().strip()])]
+        traveller = replace(traveller, name="") if traveller.email else traveller
     else:
         parts = ["file", fallback]
-    text = "\x1f".join([*parts, " ".join(sorted(traveller.words()))])
-    return f"forwarded:{hashlib.sha256(text.encode('utf-8', 'replace')).hexdigest()[:20]}"
+    return f"forwarded:{_digest(*parts, ' '.join(sorted(traveller.words())))}"
+
+
+def _replaced_part(reservation: Reservation, row: dict[str, str]) -> str:
+    """What of its trip a newer document replaces: an event whole, a reservation leg by leg."""
+    if reservation.uid and not reservation.number:
+        return "event"
+    start, end = _clean(row["from_place"]), _clean(row["to_place"])
+    return _digest(row["segment_type"], start or end, end or start)
+
+
+def _digest(*parts: str) -> str:
+    return hashlib.sha256("\x1f".join(parts).encode("utf-8", "replace")).hexdigest()[:20]
 
 
 def _clean(text: str) -> str:
@@ -140,7 +155,9 @@ def rows(
     forwarder = correspondence.forwarder()
     found: list[dict[str, str]] = []
     for traveller in reservation.travellers or (forwarder or Person(),):
-        trip_id = _trip_id(reservation, traveller if reservation.travellers else Person(), fallback)
+        # Who forwards a numbered reservation may do so for another; of an event each guest forwards his own copy.
+        is_named = bool(reservation.travellers or (reservation.uid and not reservation.number))
+        trip_id = _trip_id(reservation, traveller if is_named else Person(), fallback)
         email = correspondence.email_of(traveller)
         for leg in (leg.settled() for leg in reservation.legs):
             row = {
@@ -162,5 +179,6 @@ def rows(
                 "property_name": leg.property_name,
                 "contact_phone": leg.contact_phone,
             }
+            row["replaced_part"] = _replaced_part(reservation, row)
             found.append({name: cleaned for name, text in row.items() if (cleaned := _clean(text))})
     return tuple(found)

@@ -141,10 +141,16 @@ CALENDARS = {
     "a calendar without events": bad(calendar(), "no reservation"),
     "an event without a start": Document(calendar(event()).encode(), 0, 1, NONE),
     "an event that ends before it starts": good(calendar(TRAIN.replace("T140000", "T080000"))),
-    "an event on a day that is none": bad(calendar(event("DTSTART:20270230T100000", "LOCATION:Paris"))),
+    "an event on a day that is none": Document(
+        calendar(event("DTSTART:20270230T100000", "LOCATION:Paris")).encode(), 0, 1, NONE
+    ),
+    "an event on a day that is none after a good one": good(
+        calendar(TRAIN, event("DTSTART:20270230T100000", "LOCATION:Paris").replace("UID:1", "UID:2")), 1, 1
+    ),
+    "a calendar in UTF-16": good(calendar(TRAIN).encode("utf-16")),
     "an event of a zone that is none": good(calendar(TRAIN.replace("Europe/Berlin", "Mars/Olympus"))),
     "an event of a zone that is a path": good(calendar(TRAIN.replace("Europe/Berlin", "../../etc/passwd"))),
-    "an event repeated for ever": good(calendar(TRAIN.replace("LOCATION", "RRULE:FREQ=SECONDLY\r\nLOCATION"))),
+    "an event repeated for ever": good(calendar(TRAIN.replace("LOCATION", "RRULE:FREQ=SECONDLY\r\nLOCATION")), 1, 1),
     "an event with LF line ends": good(calendar(TRAIN).replace("\r\n", "\n")),
     "an event with CR line ends": good(calendar(TRAIN).replace("\r\n", "\r")),
     "an event of NULs": good(calendar(TRAIN).replace("Bonn", "Bo\0nn")),

@@ -63,6 +63,32 @@ def test_a_cancellation_replaces_its_leg(office: Any) -> None:
     assert found == [("IAH", "cancelled"), ("FRA", "active")]
 
 
+def event(stamp: str, place: str, more: str = "") -> str:
+    return (
+        f"BEGIN:VCALENDAR\r\nVERSION:2.0\r\nBEGIN:VEVENT\r\nUID:7\r\nDTSTAMP:{stamp}\r\n{more}LOCATION:{place}\r\n"
+        "DTSTART;VALUE=DATE:20261120\r\nDTEND;VALUE=DATE:20261201\r\nATTENDEE:mailto:ada@example.edu\r\n"
+        "END:VEVENT\r\nEND:VCALENDAR\r\n"
+    )
+
+
+def test_an_event_that_was_moved_leaves_nothing_behind_and_is_cancelled_without_a_place(office: Any) -> None:
+    documents = (
+        event("20261101T000000Z", "Nairobi", "RRULE:FREQ=YEARLY;COUNT=2\r\n"),
+        event("20261110T000000Z", "Tokyo"),
+        event("20261111T000000Z", "", "STATUS:CANCELLED\r\n"),
+    )
+    expected = [
+        [("Nairobi", "active"), ("Nairobi", "active")],
+        [("Tokyo", "active")],
+        [(None, "cancelled")],
+    ]
+    for number, (document, rows) in enumerate(zip(documents, expected, strict=True)):
+        office.put(f"itineraries/{number}.ics", document)
+        office.run()
+        assert office.rows("select to_place, trip_status from land.registrations") == rows
+    assert accounts(office) == [("loaded", 1, 1, 0, 0)] * 3
+
+
 def test_a_document_of_next_year_does_not_outlive_its_correction(office: Any) -> None:
     office.put("itineraries/1.json", json.dumps({**FLIGHT, "modifiedTime": "2099-01-01T00:00:00Z"}))
     office.run()
