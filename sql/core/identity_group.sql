@@ -123,18 +123,27 @@ agreed_form as (
         and (starts_with(a.middle, b.middle) or starts_with(b.middle, a.middle))
 ),
 
-halves as (
+-- Only the few names that are compared, or the join below would be of everybody with one family name.
+few_pairs as (
     select distinct
+        n.traveller_name,
+        n.name_pair
+    from names as n
+    inner join few_names as f on n.traveller_name = f.traveller_name
+),
+
+halves as (
+    select
         traveller_name,
         split_part(name_pair, '|', 1) as one_half,
         split_part(name_pair, '|', 2) as other_half
-    from names
+    from few_pairs
     union
-    select distinct
+    select
         traveller_name,
         split_part(name_pair, '|', 2) as one_half,
         split_part(name_pair, '|', 1) as other_half
-    from names
+    from few_pairs
 ),
 
 -- One half of the name is the same, and of the other one letter is not; or one is the half or the whole of the other.
