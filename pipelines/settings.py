@@ -235,8 +235,9 @@ class Home:
             if not self.format_file.exists():
                 self.format_file.write_text(json.dumps({"format": HOME_FORMAT}) + "\n")
         except OSError as error:
+            where = f" ({error.filename})" if error.filename else ""
             raise MusterError(
-                f"The home {self.root} cannot be written: {error.strerror}. Choose another with --home or mend it."
+                f"The home {self.root} cannot be written: {error.strerror}{where}. Choose another with --home or mend it."
             ) from error
         return self
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import atexit
 import contextlib
+import os
 import socket
 import subprocess
 import sys
@@ -30,6 +31,7 @@ class ExpectationsProcess:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
+        self._owner = os.getpid()
         self._is_ready = False
         ours, theirs = socket.socketpair()
         with theirs:
@@ -46,8 +48,8 @@ class ExpectationsProcess:
 
     @property
     def is_alive(self) -> bool:
-        """Whether it can be asked."""
-        return not self._pipe.closed and self._process.poll() is None
+        """Whether it can be asked, which a process that was forked meanwhile cannot."""
+        return self._owner == os.getpid() and not self._pipe.closed and self._process.poll() is None
 
     def await_ready(self) -> None:
         """Wait until it has imported what it needs; MusterError where it ended instead."""
@@ -93,6 +95,8 @@ class ExpectationsProcess:
 
     def close(self) -> None:
         """End it, whatever it is at."""
+        if self._owner != os.getpid():
+            return
         with contextlib.suppress(OSError):
             self._pipe.close()
         self._process.kill()
