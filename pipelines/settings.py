@@ -237,7 +237,8 @@ class Home:
         except OSError as error:
             where = f" ({error.filename})" if error.filename else ""
             raise MusterError(
-                f"The home {self.root} cannot be written: {error.strerror}{where}. Choose another with --home or mend it."
+                f"The home {self.root} cannot be written: {error.strerror}{where}. "
+                "Choose another with --home or mend it."
             ) from error
         return self
 

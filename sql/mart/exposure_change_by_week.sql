@@ -4,7 +4,8 @@
 -- known then in w-1 and in w (planned), known now in w-1 and in w. What changed about w-1 itself is late. The rest is
 -- the step from w-1 to w as known now: it belongs to a changed trip where the plan of then for w no longer holds; else
 -- each place's days are compared: those it has in both weeks, if at other levels, are re-rated, more is new, less is
--- ended. An open stay that has begun is known until as_of alone (S7), so its plan reaches just as far as is asked now.
+-- ended. All are whole numbers until the last line, for sums of fractions would depend on their order (E2). An open
+-- stay that has begun is known until as_of alone (S7), so its plan reaches just as far as is asked now.
 with weeks as (
     select * from reference.bridge_week
 ),
@@ -103,15 +104,17 @@ shared as (
         m.week_start_date,
         m.risk_level,
         m.before_now - m.before_then as late_parts,
-        cast(m.before_now as double) as before_now,
-        cast(m.week_now as double) as week_now,
+        m.before_now,
+        m.week_now,
         c.trip_id is not null as is_changed,
         case
-            when p.before_now > 0 then m.before_now * least(p.before_now, p.week_now) / p.before_now
+            when p.before_now > 0
+                then cast(round(m.before_now * least(p.before_now, p.week_now) / p.before_now) as bigint)
             else 0
         end as before_in_both,
         case
-            when p.week_now > 0 then m.week_now * least(p.before_now, p.week_now) / p.week_now
+            when p.week_now > 0
+                then cast(round(m.week_now * least(p.before_now, p.week_now) / p.week_now) as bigint)
             else 0
         end as week_in_both
     from measured as m
@@ -125,10 +128,10 @@ summed as (
         week_start_date,
         risk_level,
         cast(sum(late_parts) as double) as late,
-        sum(case when is_changed then week_now - before_now else 0 end) as cancelled_or_changed,
-        sum(case when is_changed then 0 else week_now - week_in_both end) as new,
-        sum(case when is_changed then 0 else before_in_both - before_now end) as ended,
-        sum(case when is_changed then 0 else week_in_both - before_in_both end) as re_rated
+        cast(sum(case when is_changed then week_now - before_now else 0 end) as double) as cancelled_or_changed,
+        cast(sum(case when is_changed then 0 else week_now - week_in_both end) as double) as new,
+        cast(sum(case when is_changed then 0 else before_in_both - before_now end) as double) as ended,
+        cast(sum(case when is_changed then 0 else week_in_both - before_in_both end) as double) as re_rated
     from shared
     group by week_start_date, risk_level
 ),
