@@ -186,7 +186,7 @@ def test_hostile_text_is_text(chromium: Any, address: str) -> None:
 def test_a_hover_on_the_map_is_in_words(chromium: Any, address: str) -> None:
     page = browser.open_page(chromium, address, "1280")
     mark = page.locator(".scattergeo path.point").last
-    mark.scroll_into_view_if_needed()
+    mark.evaluate("element => element.scrollIntoView({block: 'center'})")  # at once, for a plot is drawn anew
     mark.hover(force=True)
     page.wait_for_selector(".hoverlayer .hovertext", timeout=5_000)
     assert "5 Extreme" in page.locator(".hoverlayer").first.text_content()
@@ -196,7 +196,7 @@ def test_a_hover_on_the_map_is_in_words(chromium: Any, address: str) -> None:
 def click_mark(page: Any, number: str) -> None:
     """Click the last mark that bears a level's number, where the mark lies."""
     mark = page.locator(f".scattergeo text:has-text('{number}')").last
-    mark.scroll_into_view_if_needed()
+    mark.evaluate("element => element.scrollIntoView({block: 'center'})")  # at once, for a plot is drawn anew
     box = mark.bounding_box()
     page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
 
