@@ -18,9 +18,10 @@ from typing import Any
 import duckdb
 
 from benchmarks.answers import require
+from pipelines.presence import Near, presence_at
 from pipelines.published import open_role, publication_row
 from pipelines.settings import SQL, Home
-from pipelines.who import Near, Question, ask, presence_at, who
+from pipelines.who import Question, ask, who
 
 RADIUS_KM = 50.0
 WINDOW = timedelta(days=3)
@@ -56,7 +57,7 @@ def questions(home: str, count: int, seed: int) -> dict[str, Any]:
         return who(office, "analyst", _near(*point))
 
     def presences(moment: datetime) -> Any:
-        sql, parameters = presence_at(office, moment, publication.as_of)
+        sql, parameters = presence_at(office, moment, publication)
         return con.execute(sql, parameters).fetchall()
 
     saved = {name: (SQL / "queries" / f"{name}.sql").read_text(encoding="utf-8") for name in _WEEK_QUERIES}

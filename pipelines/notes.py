@@ -6,7 +6,7 @@ import datetime
 from typing import TYPE_CHECKING
 
 from pipelines.instants import OLD_AFTER, now, span
-from pipelines.published import PublicationRow
+from pipelines.published import PublicationRow, run
 from pipelines.tables import instant_text
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def time_notes(
     """
     from_at, until_at = asked
     zone, notes = publication.office_timezone, []
-    first_at = (con.execute("select min(starts_at) from mart.stay").fetchone() or (None,))[0]
+    first_at = (run(con, "select min(starts_at) from mart.stay").fetchone() or (None,))[0]
     if first_at is not None and from_at < first_at:
         notes.append(
             f"What is published begins on {instant_text(first_at, zone)}: of a time before it nothing is known, and "
@@ -64,13 +64,14 @@ def publication_notes(con: duckdb.DuckDBPyConnection, publication: PublicationRo
     notes = []
     if publication.has_invented_ratings:
         notes.append("INVENTED RATINGS: this home holds made-up risk levels. Do not act on them.")
-    rows = con.execute(
+    rows = run(
+        con,
         """
         select feed, status, newest_received_at, is_optional
         from mart.feed_status
         where status <> 'current'
         order by feed
-        """
+        """,
     ).fetchall()
     unused = [feed for feed, status, _, is_optional in rows if status == "missing" and is_optional]
     for feed, status, newest, _ in rows:
@@ -100,7 +101,7 @@ A month to both sides, for what is missing may come before or after what is ther
 
 def incomplete_notes(con: duckdb.DuckDBPyConnection, from_at: datetime.datetime, to_at: datetime.datetime) -> list[str]:
     """Whom an answer about a time (naive UTC) may lack or show elsewhere, as a record of theirs was rejected (F1)."""
-    people, lost = con.execute(INCOMPLETE, {"from_at": from_at, "to_at": to_at}).fetchone() or (0, 0)
+    people, lost = run(con, INCOMPLETE, {"from_at": from_at, "to_at": to_at}).fetchone() or (0, 0)
     notes = []
     if people:
         notes.append(

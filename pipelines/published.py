@@ -37,6 +37,7 @@ class PublicationRow:
     landed_files: int
     has_invented_ratings: bool
     office_timezone: str
+    count_home: bool
 
 
 def current(home: Home) -> Path:
@@ -104,7 +105,23 @@ def opened_generation(con: duckdb.DuckDBPyConnection) -> str:
 def publication_row(con: duckdb.DuckDBPyConnection) -> PublicationRow:
     """The publication's own row, read from an open role file."""
     names = ", ".join(field.name for field in dataclasses.fields(PublicationRow))
-    row = con.execute(f"select {names} from mart.publication").fetchone()
+    row = run(con, f"select {names} from mart.publication").fetchone()
     if row is None:
         raise MusterError("The published file has no publication row; run 'muster run' to publish again.")
     return PublicationRow(*row)
+
+
+_PARSED: dict[str, duckdb.Statement] = {}
+"""Statements by their text; they hang on no connection."""
+
+
+def run(con: duckdb.DuckDBPyConnection, sql: str, parameters: object = None) -> duckdb.DuckDBPyConnection:
+    """Run one of the fixed statements that are asked again and again: its text is read once in a process.
+
+    Reading a statement of a page takes as long as planning it. Not for texts that hold values, which never end.
+    """
+    statement = _PARSED.get(sql)
+    if statement is None:
+        (statement,) = con.extract_statements(sql)
+        _PARSED[sql] = statement
+    return con.execute(statement, parameters)

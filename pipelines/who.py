@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any
 from pipelines import access_log
 from pipelines.errors import UsageError
 from pipelines.notes import age_notes, counted, incomplete_notes, publication_notes, time_notes
-from pipelines.published import NAME_ROLES, PublicationRow, open_role, opened_generation, publication_row
-from pipelines.settings import Home, load_settings
+from pipelines.presence import INSTANT, Near, bounds, box, distance_km, presence_at, stays
+from pipelines.published import NAME_ROLES, PublicationRow, open_role, opened_generation, publication_row, run
+from pipelines.settings import Home
 from pipelines.tables import instant_text
 
 if TYPE_CHECKING:
@@ -25,15 +26,6 @@ if TYPE_CHECKING:
 LEVEL_NAMES = {1: "Insignificant", 2: "Low", 3: "Medium", 4: "High", 5: "Extreme"}
 NOT_KNOWN = "not known"
 INCLUDABLE = ("transit", "en_route", "home")
-
-
-@dataclasses.dataclass(frozen=True)
-class Near:
-    """A circle on the map: degrees and kilometres."""
-
-    latitude: float
-    longitude: float
-    radius_km: float
 
 
 _LAST_YEAR = 9998
@@ -92,139 +84,9 @@ class Answer:
     title: str
 
 
-# One row per stay piece that the question's time touches, with the ratings in force then: exposure partitions a stay,
-# and open_exposure says what is known to hold after it for a stay without an end. The bounds are said of the large
-# tables and each by itself, for rows lie by length and start and whole stretches of them are then never read.
-_STAYS = """
-    with asked_stay as (
-        select {columns} from mart.stay where starts_at < $to_at and ends_at > $from_at {further}
-        union all
-        select {columns} from mart.stay where starts_at < $to_at and ends_at is null {further}
-    ),
-
-    piece as (
-        select stay_id, starts_at, risk_level, security_level, medical_level, worst_case_level, rating_status,
-            evacuation_status
-        from mart.exposure {of_asked}
-        where starts_at < $to_at and ends_at > $from_at
-        union all
-        select stay_id, starts_at, risk_level, security_level, medical_level, worst_case_level, rating_status,
-            evacuation_status
-        from mart.open_exposure {of_asked}
-        where starts_at < $to_at and (ends_at > $from_at or ends_at is null)
-    ),
-
-    judged_stay as (
-        select
-            *,
-            -- A stay without an end is overdue after its time (S7), also where that lies after the run.
-            presence = 'overdue' or (
-                presence in ('confirmed', 'likely') and ends_at is null and not is_home
-                and since_at + to_days($open_ended_days) <= $from_at
-            ) as is_overdue
-        from asked_stay
-    ),
-
-    rated as (
-        select
-            stay_id,
-            max(risk_level) as risk_level,
-            max(security_level) as security_level,
-            max(medical_level) as medical_level,
-            max(worst_case_level) as worst_case_level,
-            bool_or(risk_level is null) as has_unknown_level,
-            arg_max(rating_status, coalesce(risk_level, 0)) as rating_status,
-            arg_max(evacuation_status, list_position(
-                ['none', 'standby', 'evacuate_nonessential', 'evacuate_full'], evacuation_status
-            )) as evacuation_status,
-        from piece
-        group by stay_id
-    )
-
-    select
-        s.stay_id, s.traveller_id, s.trip_id, s.place_id, s.place_name, s.country_code,
-        s.latitude, s.longitude,
-        case when s.is_overdue then 'overdue' else s.presence end as presence,
-        s.weight, s.is_home and r.stay_id is null as is_home,
-        s.place_status, s.precision, r.risk_level, r.security_level, r.medical_level, r.worst_case_level,
-        coalesce(r.has_unknown_level, true) as has_unknown_level,
-        r.rating_status, r.evacuation_status,
-        s.since_at,
-        case when not s.is_overdue then s.until_at end as until_at
-    from judged_stay as s
-    left join rated as r using (stay_id)
-    where {whom}
-"""
-_COLUMNS = """
-    stay_id, traveller_id, trip_id, place_id, place_name, country_code, latitude, longitude, starts_at, ends_at,
-    since_at, until_at, presence, weight, is_home, place_status, precision
-"""
-_NEAR = """
-    and (latitude is null or "precision" in ('country', 'region')
-        or latitude between $near_latitude - $near_km / 110.5 and $near_latitude + $near_km / 110.5)
-"""
-"""Who cannot be in the circle by latitude alone (a degree is 110.6 km and more) is not looked up at all."""
-
-
-def _stays(is_away: bool, is_near: bool = False) -> str:
-    """The SQL of the stays that a time touches; `is_away` leaves out who is at home and not counted there (E1, S9)."""
-    return _STAYS.format(
-        columns=_COLUMNS,
-        further=_NEAR if is_near else "",
-        of_asked="semi join asked_stay using (stay_id)" if is_near else "",
-        # A stay away without exposure would be a fault, and is still listed, at an unknown level.
-        whom="not s.is_home or r.stay_id is not null" if is_away else "true",
-    )
-
-
-_CURRENT = """
-    select
-        c.stay_id, c.traveller_id, c.trip_id, c.place_id, c.place_name, c.country_code,
-        s.latitude, s.longitude, c.presence, c.weight, false as is_home, s.place_status, s.precision,
-        c.risk_level, c.security_level, c.medical_level, c.worst_case_level, c.risk_level is null as has_unknown_level,
-        c.rating_status, c.evacuation_status, c.since_at, c.until_at
-    from mart.current_exposure as c
-    left join mart.stay as s using (stay_id)
-"""
-
 _LEFT_OUT = (
     "(is_home and not $home) or (presence = 'transit' and not $transit) or (presence = 'en_route' and not $en_route)"
 )
-
-
-def presence_at(home: Home, at: datetime.datetime, as_of: datetime.datetime) -> tuple[str, dict[str, Any]]:
-    """The SQL, and its parameters, of who is where at an instant: one row a stay piece, home left out.
-
-    Transit, travel and overdue people are in it (overdue after the home's ``open_ended_days``). At ``as_of`` it reads
-    ``mart.current_exposure``, at any other instant the stays with the ratings then in force; :func:`who` asks the same.
-    """
-    if at == as_of:
-        return _CURRENT, {}
-    return _stays(is_away=True), _bounds(home, at, at + _INSTANT)
-
-
-_INSTANT = datetime.timedelta(microseconds=1)
-"""An instant is the shortest interval: half-open bounds then mean starts_at <= at < ends_at."""
-
-
-def _bounds(home: Home, from_at: datetime.datetime, to_at: datetime.datetime) -> dict[str, Any]:
-    return {"from_at": from_at, "to_at": to_at, "open_ended_days": load_settings(home).open_ended_days}
-
-
-def distance_km(latitude: str, longitude: str) -> str:
-    """The SQL of how far a row's ``latitude`` and ``longitude`` lie from a point; NULL where a position is missing.
-
-    Said outright, for ``least`` passes over a NULL: without a position everybody would be half the globe away.
-    """
-    return f"""
-        case
-            when latitude is not null and longitude is not null then 2 * 6371.0088 * asin(least(1.0, sqrt(
-                pow(sin(radians(latitude - {latitude}) / 2), 2)
-                + cos(radians({latitude})) * cos(radians(latitude))
-                * pow(sin(radians(longitude - {longitude}) / 2), 2)
-            )))
-        end
-    """
 
 
 def who(home: Home, role: str, question: Question) -> Answer:
@@ -268,13 +130,14 @@ def ask(con: duckdb.DuckDBPyConnection, home: Home, role: str, question: Questio
 def _select(con: duckdb.DuckDBPyConnection, home: Home, publication: PublicationRow, question: Question) -> None:
     """Make the temporary table ``asked``: every presence that the time touches, with what each filter says of it."""
     at = question.at or publication.as_of
-    if question.from_at is None and "home" not in question.include:
-        presences, parameters = presence_at(home, at, publication.as_of)
+    is_away, is_near = "home" not in question.include, question.near is not None
+    if question.from_at is None and is_away and (at == publication.as_of or not is_near):
+        presences, parameters = presence_at(home, at, publication)
     else:
-        presences, parameters = (
-            _stays(is_away="home" not in question.include, is_near=question.near is not None),
-            _bounds(home, question.from_at or at, question.to_at or at + _INSTANT),
-        )
+        presences = stays(is_away, publication.count_home, is_near)
+        parameters = bounds(home, question.from_at or at, question.to_at or at + INSTANT)
+        if question.near:
+            parameters |= box(question.near)
     parameters |= {name: name in question.include for name in INCLUDABLE}
     parameters["min_level"] = question.min_level or 0
     country, distance = "true", "true"
@@ -286,7 +149,8 @@ def _select(con: duckdb.DuckDBPyConnection, home: Home, publication: Publication
         parameters["near_longitude"] = question.near.longitude
         parameters["near_km"] = question.near.radius_km
         distance = f"({distance_km('$near_latitude', '$near_longitude')}) <= $near_km"
-    con.execute(
+    run(
+        con,
         f"""
         create or replace temp table asked as
         select
@@ -304,7 +168,8 @@ def _select(con: duckdb.DuckDBPyConnection, home: Home, publication: Publication
 def _rows(con: duckdb.DuckDBPyConnection, with_names: bool) -> tuple[list[str], list[tuple[Any, ...]]]:
     names = "k.full_name, k.mobile_phone, k.email," if with_names else ""
     join = "left join mart.traveller_contact as k using (traveller_id)" if with_names else ""
-    cursor = con.execute(
+    cursor = run(
+        con,
         f"""
         select
             a.risk_level,
@@ -329,70 +194,73 @@ def _rows(con: duckdb.DuckDBPyConnection, with_names: bool) -> tuple[list[str], 
         {join}
         where not a.is_left_out and a.passes_level and a.passes_country and a.passes_distance
         order by a.is_home, a.risk_level desc nulls last, a.country_code, a.place_name, a.traveller_id, a.since_at
-        """
+        """,
     )
     return [item[0] for item in cursor.description or []], cursor.fetchall()
 
 
-def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question: Question) -> list[str]:
-    counts = con.execute(
-        """
-        with judged as (
-            select
-                *,
-                passes_level and passes_country and passes_distance as may_pass,
-                coalesce(may_pass, false) as passes,
-                passes and not is_left_out as is_shown,
-                -- Who is known only by country may be in a part of it that is rated higher (P3).
-                not passes_level and worst_case_level >= $min_level as is_higher_inside,
-                not passes_distance and precision in ('country', 'region')
-                    and not is_left_out and (passes_level or is_higher_inside) and passes_country as is_coarse,
-                is_higher_inside and not is_left_out and passes_country and passes_distance as is_higher,
-            from asked
-        ),
-
-        by_traveller as (
-            select
-                bool_or(is_shown) as is_shown,
-                bool_or(is_shown and risk_level is null and not is_home) as is_unknown,
-                bool_or(is_shown and rating_status = 'place_unknown') as is_unplaced,
-                bool_or(is_shown and presence = 'overdue') as is_overdue,
-                bool_or(is_shown and presence = 'possible') as is_possible,
-                bool_or(passes and is_left_out and presence = 'transit') as is_transit,
-                bool_or(passes and is_left_out and presence = 'en_route') as is_en_route,
-                bool_or(not is_left_out and may_pass is null) as is_unjudged,
-                bool_or(is_coarse) as is_coarse,
-                bool_or(is_higher) and not bool_or(is_shown) as is_higher,
-            from judged
-            group by traveller_id
-        ),
-
-        countries as (
-            select
-                list_sort(list_distinct(list(country_code) filter (where is_coarse))) as coarse,
-                list_sort(list_distinct(list(country_code) filter (where is_higher))) as higher,
-            from judged
-        )
-
+_JUDGED = """
+    with judged as (
         select
-            count(*) filter (where is_shown),
-            count(*) filter (where is_unknown),
-            count(*) filter (where is_unplaced),
-            count(*) filter (where is_overdue),
-            count(*) filter (where is_possible),
-            count(*) filter (where is_transit),
-            count(*) filter (where is_en_route),
-            count(*) filter (where is_unjudged),
-            count(*) filter (where is_coarse),
-            count(*) filter (where is_higher),
-            (select coarse from countries),
-            (select higher from countries),
-        from by_traveller
-        """,
-        {"min_level": question.min_level or 0},
-    ).fetchone()
-    people, unknown, unplaced, overdue, possible, transit, en_route, unjudged, *rest = counts or (0,) * 12
-    coarse, higher, coarse_in, higher_in = rest
+            *,
+            passes_level and passes_country and passes_distance as may_pass,
+            coalesce(may_pass, false) as passes,
+            passes and not is_left_out as is_shown,
+            -- Who is known only by country may be in a part of it that is rated higher (P3).
+            not passes_level and worst_case_level >= $min_level as is_higher_inside,
+            not passes_distance and precision in ('country', 'region')
+                and not is_left_out and (passes_level or is_higher_inside) and passes_country as is_coarse,
+            is_higher_inside and not is_left_out and passes_country and passes_distance as is_higher,
+        from asked
+    )
+"""
+_COUNTS = f"""
+    {_JUDGED},
+
+    by_traveller as (
+        select
+            bool_or(is_shown) as is_shown,
+            bool_or(is_shown and risk_level is null and not is_home) as is_unknown,
+            bool_or(is_shown and rating_status = 'place_unknown') as is_unplaced,
+            bool_or(is_shown and presence = 'overdue') as is_overdue,
+            bool_or(is_shown and presence = 'possible') as is_possible,
+            bool_or(passes and is_left_out and presence = 'transit') as is_transit,
+            bool_or(passes and is_left_out and presence = 'en_route') as is_en_route,
+            bool_or(not is_left_out and may_pass is null) as is_unjudged,
+            bool_or(is_coarse) as is_coarse,
+            bool_or(is_higher) and not bool_or(is_shown) as is_higher,
+        from judged
+        group by traveller_id
+    )
+
+    select
+        count(*) filter (where is_shown),
+        count(*) filter (where is_unknown),
+        count(*) filter (where is_unplaced),
+        count(*) filter (where is_overdue),
+        count(*) filter (where is_possible),
+        count(*) filter (where is_transit),
+        count(*) filter (where is_en_route),
+        count(*) filter (where is_unjudged),
+        count(*) filter (where is_coarse),
+        count(*) filter (where is_higher),
+    from by_traveller
+"""
+_COUNTRIES = f"""
+    {_JUDGED}
+
+    select
+        list_sort(list_distinct(list(country_code) filter (where is_coarse))),
+        list_sort(list_distinct(list(country_code) filter (where is_higher))),
+    from judged
+"""
+
+
+def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question: Question) -> list[str]:
+    given = {"min_level": question.min_level or 0}
+    counts = run(con, _COUNTS, given).fetchone() or (0,) * 10
+    people, unknown, unplaced, overdue, possible, transit, en_route, unjudged, coarse, higher = counts
+    coarse_in, higher_in = (run(con, _COUNTRIES, given).fetchone() if coarse or higher else None) or ([], [])
     notes = [f"{counted(people, 'traveller')} listed."]
     if unknown:
         notes.append(
@@ -426,7 +294,7 @@ def _notes(con: duckdb.DuckDBPyConnection, publication: PublicationRow, question
             "largest city alone, and may be near all the same; --country lists them."
         )
     from_at = question.from_at or question.at or publication.as_of
-    notes += incomplete_notes(con, from_at, question.to_at or from_at + _INSTANT)
+    notes += incomplete_notes(con, from_at, question.to_at or from_at + INSTANT)
     return notes + publication_notes(con, publication)
 
 

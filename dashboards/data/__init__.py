@@ -54,6 +54,7 @@ class Publication:
     configuration_sha256: str
     landed_files: int
     has_invented_ratings: bool
+    count_home: bool
 
     @property
     def has_names(self) -> bool:
@@ -108,6 +109,7 @@ def publication_of(role: Role) -> Publication:
             configuration_sha256=str(row["configuration_sha256"]),
             landed_files=int(row["landed_files"] or 0),
             has_invented_ratings=bool(row.get("has_invented_ratings")),
+            count_home=bool(row.get("count_home", True)),  # a file that does not say may hold such exposure
         )
     raise AssertionError("unreachable")
 

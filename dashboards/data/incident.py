@@ -15,8 +15,8 @@ from dashboards import data
 from dashboards.data import Publication, Row, query, with_evidence
 from pipelines.errors import MusterError
 from pipelines.places.resolve import covered_places, resolving
+from pipelines.presence import distance_km
 from pipelines.settings import Home
-from pipelines.who import distance_km
 
 RELATIONS = ("inside", "arriving", "left")
 

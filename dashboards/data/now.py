@@ -1,6 +1,6 @@
 """Who is where at an instant: what the Now page counts, lists and maps.
 
-The rows are those of ``muster who`` (:func:`pipelines.who.presence_at`), so that both say the same.
+The rows are those of ``muster who`` (:func:`pipelines.presence.presence_at`), so that both say the same.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from dashboards.data import Publication, Row, home, keep_answer, query_answer, with_evidence
-from pipelines import who
+from pipelines.presence import presence_at
 
 LOOK_AHEAD = timedelta(days=14)
 LOOK_BACK = timedelta(days=366)
@@ -51,12 +51,12 @@ _PEOPLE = """
 
 def keep(shown: Publication) -> None:
     """Ask who is where at `as_of`, by key and without names, before anybody looks."""
-    presences, given = who.presence_at(home(), shown.as_of, shown.as_of)
+    presences, given = presence_at(home(), shown.as_of, shown)
     keep_answer(shown, _PEOPLE.format(presences=presences), given)
 
 
 def _ask(shown: Publication, at: datetime, sql: str, parameters: Sequence[Any] = ()) -> list[Row]:
-    presences, given = who.presence_at(home(), at, shown.as_of)
+    presences, given = presence_at(home(), at, shown)
     return query_answer(shown, _PEOPLE.format(presences=presences), given, sql, parameters)
 
 

@@ -9,9 +9,10 @@ from typing import Any
 
 from pipelines.errors import UsageError
 from pipelines.instants import parse_instant
+from pipelines.presence import Near
 from pipelines.settings import Home, load_settings
 from pipelines.tables import FORMATS, print_rows
-from pipelines.who import LEVEL_NAMES, NOT_KNOWN, Answer, Near, Question, who
+from pipelines.who import LEVEL_NAMES, NOT_KNOWN, Answer, Question, who
 
 # Column of the answer -> heading on the screen; the rest is for CSV and JSON.
 _HEADINGS = {

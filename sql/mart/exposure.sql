@@ -47,4 +47,4 @@ inner join core.pseudonym as p on e.traveller_key = p.traveller_key
 inner join core.trip_reference as t on e.trip_key = t.trip_key
 inner join places as g on e.place_key = g.place_key
 order by
-    floor(log2(greatest(epoch_us(e.ends_at) - epoch_us(e.starts_at), 1))), e.starts_at, e.stay_id
+    floor(log2(greatest((epoch_us(e.ends_at) - epoch_us(e.starts_at)) / 691200e6, 1))), e.starts_at, e.stay_id

@@ -1,7 +1,7 @@
 -- Grain: stay piece (S5).
 -- Rules: S1 to S9, section 9 (since_at, until_at). ends_at is NULL while nothing says when the stay ends (S7).
--- Rows lie by home, length (each class twice as long as the one before) and start: who is away at an instant is then
--- read from a few neighbouring rows of each length, whatever the number of years.
+-- Rows lie by home, length (up to eight days, then each class twice as long as the one before) and start: who is away at
+-- an instant is then read from a few neighbouring rows of each length, whatever the number of years.
 with pieces as (
     select * from core.stay_piece
 ),
@@ -70,6 +70,12 @@ inner join places as g on s.place_key = g.place_key
 left join historical as h on g.place_id = h.place_id
 order by
     s.is_home,
-    floor(log2(greatest(epoch_us(coalesce(s.ends_at, timestamp '9999-01-01 00:00:00')) - epoch_us(s.starts_at), 1))),
+    floor(
+        log2(
+            greatest(
+                (epoch_us(coalesce(s.ends_at, timestamp '9999-01-01 00:00:00')) - epoch_us(s.starts_at)) / 691200e6, 1
+            )
+        )
+    ),
     s.starts_at,
     s.stay_id

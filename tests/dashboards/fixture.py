@@ -116,8 +116,8 @@ GROUPS: list[tuple[str, int, str, float, float | None]] = [
 
 SCHEMA = """
 create schema mart;
-create table mart.publication (generation varchar, as_of timestamp, known_at timestamp, built_at timestamp,
-    configuration_sha256 varchar, landed_files bigint, has_invented_ratings boolean, office_timezone varchar);
+create table mart.publication (generation varchar, as_of timestamp, known_at timestamp, built_at timestamp, count_home
+    boolean, configuration_sha256 varchar, landed_files bigint, has_invented_ratings boolean, office_timezone varchar);
 create table mart.traveller (traveller_id varchar, affiliation varchar, school varchar, department varchar,
     home_country_code varchar, identity_status varchar, is_on_roster boolean, has_phone boolean, has_email boolean,
     identity_reason varchar);
@@ -478,8 +478,8 @@ def write_generation(
         (folder / f"{role}.duckdb").write_bytes(_template(as_of, empty))
         with duckdb.connect(str(folder / f"{role}.duckdb")) as con:
             built = as_of + timedelta(minutes=4)
-            facts = [generation, as_of, as_of, built, "c0ffee" * 10 + "c0ff", 86, invented, "Europe/London"]
-            con.execute("insert into mart.publication values (?,?,?,?,?,?,?,?)", facts)
+            facts = [generation, as_of, as_of, built, False, "c0ffee" * 10 + "c0ff", 86, invented, "Europe/London"]
+            con.execute("insert into mart.publication values (?,?,?,?,?,?,?,?,?)", facts)
             if role == "analyst":
                 con.execute("delete from mart.traveller_contact")
                 for table in ("trip_audit", "policy_decision"):

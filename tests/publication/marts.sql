@@ -2,7 +2,7 @@ create schema land; create schema reference; create schema core; create schema m
 create table land.file as select 'a' as file_sha256 union all select 'b';
 create table reference.parameter as select
     timestamp '2026-11-22 08:00:00' as as_of, timestamp '2026-11-22 08:00:00' as known_at,
-    'America/New_York' as office_timezone, 'c0ffee' as configuration_sha256;
+    'America/New_York' as office_timezone, 'c0ffee' as configuration_sha256, false as count_home;
 
 create table mart.traveller as select * from (values
     ('t_ann', 'student', true), ('t_bob', 'faculty', true), ('t_cat', 'staff', true), ('t_dan', 'student', false),

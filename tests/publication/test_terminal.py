@@ -44,6 +44,7 @@ class Terminal(io.StringIO):
 
 def shown(width: int, monkeypatch: pytest.MonkeyPatch, spare: Sequence[str] = ()) -> list[str]:
     monkeypatch.setenv("COLUMNS", str(width))
+    monkeypatch.setenv("LINES", "40")  # without both a dumb terminal is 80 wide
     monkeypatch.setenv("NO_COLOR", "1")
     monkeypatch.setenv("TERM", "dumb")
     out = Terminal()

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import datetime
 import json
 
@@ -8,8 +9,9 @@ import pytest
 
 from pipelines.access_log import log_path, verify
 from pipelines.errors import MusterError, UsageError
+from pipelines.presence import Near
 from pipelines.settings import Home
-from pipelines.who import Answer, Near, Question, who
+from pipelines.who import Answer, Question, who
 
 
 def instant(text: str) -> datetime.datetime:
@@ -97,6 +99,48 @@ def test_country_filter_counts_what_it_cannot_judge(published: Home) -> None:
 def test_near_a_point(published: Home) -> None:
     assert ids(who(published, "analyst", Question(near=Near(-1.3, 36.8, 10)))) == ["t_ann"]
     assert ids(who(published, "analyst", Question(near=Near(-1.3, 38.8, 10)))) == []
+
+
+@pytest.mark.parametrize(
+    ("there", "near"),
+    [((-17.0, 179.99), Near(-17.0, -179.99, 10)), ((-89.99, 10.0), Near(-89.99, -170.0, 10))],
+    ids=["across the date line", "across the pole"],
+)
+def test_near_a_point_where_longitudes_begin_anew(published: Home, there: tuple[float, float], near: Near) -> None:
+    with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
+        con.execute("update mart.stay set latitude = $1, longitude = $2 where stay_id = 's1'", list(there))
+    assert ids(who(published, "analyst", Question(at=instant("2026-11-23"), near=near))) == ["t_ann"]
+
+
+@pytest.mark.parametrize("half", ["latitude", "longitude"])
+def test_near_a_point_counts_who_has_half_a_position(published: Home, half: str) -> None:
+    with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
+        con.execute(f"update mart.stay set {half} = null where stay_id = 's1'")
+    notes = who(published, "analyst", Question(at=instant("2026-11-23"), near=Near(50.0, 90.0, 10))).notes
+    assert any(note.startswith("2 travellers at a place without") for note in notes)
+
+
+@pytest.mark.parametrize("counts", [False, True])
+@pytest.mark.parametrize("near", [None, Near(39.3, -76.6, 5)])
+@pytest.mark.parametrize("to_at", [None, instant("2026-11-24")])
+def test_who_is_at_home_is_listed_where_home_counts(
+    published: Home, counts: bool, near: Near | None, to_at: datetime.datetime | None
+) -> None:
+    with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
+        con.execute("update mart.publication set count_home = $1", [counts])
+        if counts:  # then exposure holds stays at home, too (S9); that of t_gus has no end
+            con.execute(
+                """
+                insert into mart.open_exposure by name
+                select stay_id, traveller_id, timestamp '2026-11-22 08:00:00' as starts_at, 2 as risk_level,
+                    'rated' as rating_status
+                from mart.stay where is_home
+                """
+            )
+    at = instant("2026-11-23")
+    asked = Question(from_at=at, to_at=to_at, near=near) if to_at else Question(at=at, near=near)
+    assert ("t_gus" in ids(who(published, "analyst", asked))) == counts
+    assert "t_gus" in ids(who(published, "analyst", dataclasses.replace(asked, include=["home"])))
 
 
 @pytest.mark.parametrize("at", [None, instant("2026-11-23")])
