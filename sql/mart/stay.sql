@@ -1,7 +1,7 @@
 -- Grain: stay piece (S5).
 -- Rules: S1 to S9, section 9 (since_at, until_at). ends_at is NULL while nothing says when the stay ends (S7).
--- Rows lie by home, length (up to eight days, then each class twice as long as the one before) and start: who is away at
--- an instant is then read from a few neighbouring rows of each length, whatever the number of years.
+-- Rows lie by home, length (up to eight days, then each class twice as long as the one before) and start: who is away
+-- at an instant is then read from a few neighbouring rows of each length, whatever the number of years.
 with pieces as (
     select * from core.stay_piece
 ),
