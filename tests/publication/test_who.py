@@ -108,6 +108,7 @@ def test_near_a_point(published: Home) -> None:
 )
 def test_near_a_point_where_longitudes_begin_anew(published: Home, there: tuple[float, float], near: Near) -> None:
     with duckdb.connect(str(published.published / "current" / "analyst.duckdb")) as con:
+        con.execute("alter table mart.stay alter longitude type double")
         con.execute("update mart.stay set latitude = $1, longitude = $2 where stay_id = 's1'", list(there))
     assert ids(who(published, "analyst", Question(at=instant("2026-11-23"), near=near))) == ["t_ann"]
 
