@@ -196,23 +196,11 @@ moved_code as (
 ),
 
 stated_id as (
-    select
-        person_id,
-        ltrim(translate(upper(person_id), ' -./_#?*', ''), '0') as filler
-    from registrations
-    where length(person_id) <= 14
+    select person_id from land.registrations
     union
-    select
-        employee_id as person_id,
-        ltrim(translate(upper(employee_id), ' -./_#?*', ''), '0') as filler
-    from bookings
-    where length(employee_id) <= 14
+    select employee_id as person_id from land.bookings
     union
-    select
-        employee_id as person_id,
-        ltrim(translate(upper(employee_id), ' -./_#?*', ''), '0') as filler
-    from expenses
-    where length(employee_id) <= 14
+    select employee_id as person_id from land.expenses
 ),
 
 roster_id as (
@@ -223,7 +211,13 @@ roster_id as (
 
 filler_id as (
     select s.person_id
-    from stated_id as s
+    from (
+        select
+            person_id,
+            ltrim(translate(upper(person_id), ' -./_#?*', ''), '0') as filler
+        from stated_id
+        where length(person_id) <= 14
+    ) as s
     left join roster_id as r on s.filler = r.filler
     where
         r.filler is null
@@ -234,13 +228,22 @@ filler_id as (
         )
 ),
 
+stated_email as (
+    select traveller_email as email from land.registrations
+    union
+    select traveller_email as email from land.bookings
+    union
+    select email from land.expenses
+),
+
 filler_email as (
-    select distinct u.email
-    from united as u
-    left join stage.person_email as p on u.email = p.email
+    select distinct lower(trim(s.email)) as email
+    from stated_email as s
+    left join stage.person_email as p on lower(trim(s.email)) = p.email
     where
         p.email is null
-        and translate(split_part(u.email, '@', 1), '-_.', '') in (
+        and s.email like '%@%'
+        and translate(split_part(lower(trim(s.email)), '@', 1), '-_.', '') in (
             'noreply', 'donotreply', 'noemail', 'nomail', 'none', 'nobody', 'unknown', 'notprovided', 'notavailable'
         )
 )
