@@ -110,8 +110,11 @@ def _fields_by_pattern(content: bytes, delimiter: str) -> list[str] | None:
 def _write_clean(prepared: Prepared, target: Path) -> None:
     """Write the accepted records alone, each in plain form, for DuckDB's strict reader."""
     split, delimiter = prepared.split, prepared.contract.delimiter
-    special = sorted(set(split.rejected) | split.blank | split.rewritten)
     mixed = split.crlf_records not in (0, split.records)
+    left_out = set(split.rejected) | split.blank
+    # Where line ends are made the same, those within a field stay as they are.
+    rewritten = (split.rewritten | (set(split.extra_lines) if mixed else set())) - left_out
+    special = sorted(left_out | rewritten)
     with prepared.text.path.open("rb") as source, target.open("wb") as out:
 
         def copy(start: int, end: int) -> None:
@@ -135,7 +138,7 @@ def _write_clean(prepared: Prepared, target: Path) -> None:
             if start > position:
                 copy(position, start)
             position = end
-            if number in split.rewritten:
+            if number in rewritten:
                 source.seek(start)
                 row = StringIO(newline="")
                 fields = record_fields(source.read(end - start), delimiter)

@@ -9,7 +9,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.landing import parse, stage
@@ -153,6 +153,7 @@ FIELD = st.one_of(
 )
 
 
+@example(rows=[["1\r\n1", "", ""], ["2", "", ""]], broken=['"'], line_end="\r\n")
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     rows=st.lists(st.lists(FIELD, min_size=2, max_size=4), min_size=1, max_size=12),
