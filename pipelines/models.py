@@ -357,30 +357,6 @@ def header_lines(sql: str) -> dict[str, str]:
     return entries
 
 
-def _literal(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
-def comment_sql(con: duckdb.DuckDBPyConnection, schema: str = "mart") -> str:
-    """One script of COMMENT ON statements for the tables of a schema that exist in ``con``.
-
-    Tables are described by their twins, columns by ``sql/fields.yml``.
-    """
-    twins = {model.name: model.twin for model in discover() if model.layer == schema}
-    known = fields()
-    statements = []
-    for table, columns in con.execute(_schema_query(), [schema]).fetchall():
-        twin = twins.get(table)
-        if twin is not None:
-            text = f"{twin.description.strip()} One row per {twin.grain.strip().rstrip('.')}."
-            statements.append(f'comment on table {schema}."{table}" is {_literal(text)};')
-        for column in columns:
-            if column in known:
-                text = describe_field(known[column])
-                statements.append(f'comment on column {schema}."{table}"."{column}" is {_literal(text)};')
-    return "\n".join(statements)
-
-
 def describe_field(field: ColumnField) -> str:
     """A column's meaning with its unit and closed list, as one text."""
     text = field.meaning.strip()

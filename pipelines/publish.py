@@ -37,7 +37,7 @@ from pathlib import Path
 import duckdb
 
 from pipelines.errors import MusterError
-from pipelines.models import discover, fields
+from pipelines.models import describe_field, discover, fields
 from pipelines.published import ROLES, current
 from pipelines.settings import Home, load_settings
 
@@ -289,9 +289,10 @@ class _Writer:
             [_TARGET],
         ).fetchall()
         for table, column in rows:
-            meaning = _field_comments().get(column)
-            if meaning and table in tables:
-                comments.append(f"""comment on column {_TARGET}.mart."{table}"."{column}" is '{_quoted(meaning)}'""")
+            field = fields().get(column)
+            if field is not None and table in tables:
+                meaning = _quoted(describe_field(field))
+                comments.append(f"""comment on column {_TARGET}.mart."{table}"."{column}" is '{meaning}'""")
         self.con.execute(";".join(comments))  # hundreds, of which each would cost a call
 
     def _add_names(self, role: str) -> None:
@@ -404,19 +405,6 @@ def _source(build: Path | duckdb.DuckDBPyConnection) -> Iterator[tuple[duckdb.Du
 def _withheld_columns() -> frozenset[str]:
     """Columns that name or reach a person, or are free text in which somebody may have written a name."""
     return frozenset(name for name, field in fields().items() if field.sensitivity == "contact")
-
-
-@functools.cache
-def _field_comments() -> dict[str, str]:
-    found = {}
-    for name, field in fields().items():
-        parts = [field.meaning.strip().rstrip(".")]
-        if field.unit:
-            parts.append(f"Unit: {field.unit}")
-        if field.values:
-            parts.append("One of: " + ", ".join(map(str, field.values)))
-        found[name] = ". ".join(parts) + "."
-    return found
 
 
 @functools.cache
