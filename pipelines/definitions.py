@@ -106,15 +106,6 @@ def _insert_after(specs: list[dg.AssetSpec], key: dg.AssetKey, spec: dg.AssetSpe
     specs.insert([one.key for one in specs].index(key) + 1, spec)
 
 
-def _late(models: Iterable[Model]) -> list[Model]:
-    tables, late = {"core.finding"}, []
-    for model in models:
-        if tables.intersection(model.depends_on):
-            tables.add(model.table)
-            late.append(model)
-    return late
-
-
 def _step(name: str, specs: list[dg.AssetSpec], description: str) -> dg.AssetsDefinition:
     """One step of a run that makes several tables."""
 
@@ -214,7 +205,7 @@ def _validation(
     models: list[Model], known: dict[str, sql_models.ColumnField], checks: list[dg.AssetCheckSpec]
 ) -> dg.AssetsDefinition:
     """What the checks found, and the gate: a failing blocking check stops publication."""
-    late = _late(models)
+    late = sql_models.telling_of_findings(models)
     inputs = [_key(model.table) for model in models if model not in late]
     text = "What does not hold: checks of feeds and marts with the rows that fail them."
     finding = dg.AssetSpec(FINDING, deps=inputs, group_name="core", description=text, kinds={"duckdb"})
@@ -332,7 +323,7 @@ def build_definitions(
     contracts = dict(load_contracts(home, settings))
     models = sql_models.discover()
     known = sql_models.fields()
-    late = _late(models)
+    late = sql_models.telling_of_findings(models)
     by_layer = {
         layer: [_model_spec(model, known) for model in models if model.layer == layer and model not in late]
         for layer in sql_models.LAYERS
@@ -447,7 +438,11 @@ def execute(
 
 def _outcome() -> list[dg.AssetKey]:
     """What tells of every run: what its checks found, and its publication."""
-    return [FINDING, *(_key(model.table) for model in _late(sql_models.discover())), PUBLICATION]
+    return [
+        FINDING,
+        *(_key(model.table) for model in sql_models.telling_of_findings(sql_models.discover())),
+        PUBLICATION,
+    ]
 
 
 def _raise_own(error: BaseException) -> None:

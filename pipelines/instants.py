@@ -32,6 +32,15 @@ def parse_instant(text: str, timezone: str, option: str) -> datetime.datetime:
         raise UsageError(f"{option} '{text}' is outside the calendar.") from None
 
 
+def require_known_year(as_of: datetime.datetime | None) -> None:
+    """Weeks and the clocks of places are known for some decades; beyond them nothing could be counted: UsageError."""
+    from pipelines.landing.cast import TRAVEL_YEARS
+
+    first, last = TRAVEL_YEARS
+    if as_of is not None and not first <= as_of.year <= last:
+        raise UsageError(f"--as-of is outside the years {first} to {last}.")
+
+
 def now() -> datetime.datetime:
     """The present instant as naive UTC, to the second."""
     return datetime.datetime.now(datetime.UTC).replace(tzinfo=None, microsecond=0)

@@ -191,13 +191,14 @@ class Kept:
         return self._versions.get(table)
 
     def findings(self, inputs: str) -> list[Finding] | None:
-        """What a check of these inputs found in the run before; None where it did not run."""
+        """What a check of these inputs found, in this run or the one before; None where it did not run."""
         from pipelines.validation import Finding
 
-        if inputs not in self._checked:
+        found = self._found.get(inputs) or self._checked.get(inputs)
+        if found is None:
             return None
-        self._found[inputs] = self._checked[inputs]
-        return [Finding(**each) for each in json.loads(self._checked[inputs])]
+        self._found[inputs] = found
+        return [Finding(**each) for each in json.loads(found)]
 
     def note_findings(self, inputs: str, findings: Sequence[Mapping[str, Any]]) -> None:
         """What a check of these inputs found now."""

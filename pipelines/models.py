@@ -230,6 +230,16 @@ def _read_models(root: Path, twins_required: bool) -> list[Model]:
     return _order(models)
 
 
+def telling_of_findings(models: Iterable[Model]) -> list[Model]:
+    """The marts that tell of findings, so are built after the checks; ``models`` are in order."""
+    tables, late = {"core.finding"}, []
+    for model in models:
+        if tables.intersection(model.depends_on):
+            tables.add(model.table)
+            late.append(model)
+    return late
+
+
 def _order(models: dict[str, Model]) -> list[Model]:
     for model in models.values():
         _check_reads(model, models)

@@ -13,9 +13,9 @@ duty      all marts; contacts and notes on people in place from 30 days before t
 steward   everything: all contacts, rejected records with their raw bytes
 ========  ====================================================================================================
 
-The analyst file is written before the other two, which grow out of copies of it: names are only ever added to a
-file, because DuckDB leaves deleted values readable in the file. Where the home asks for it
-(``publish_older_file``), the analyst's tables are also written in the storage version of DuckDB 1.5.
+The tables that name nobody are written once and copied into all three files; then each file gets its own of the others.
+Names are only ever added to a file, because DuckDB leaves deleted values readable in the file. Where the home asks for
+it (``publish_older_file``), the analyst's tables are also written in the storage version of DuckDB 1.5.
 """
 
 from __future__ import annotations
@@ -173,25 +173,42 @@ class _Writer:
 
     def write(self, number: int, built_at: datetime.datetime) -> None:
         analyst = self.draft / "analyst.duckdb"
+        others = {role: self.draft / f"{role}.duckdb" for role in ROLES if role != "analyst"}
+        named = [table for table, columns in self.columns.items() if _names_somebody(table, columns)]
         with self._parquet_beside():
-            with self.timer("analyst file"), self._attached(analyst):
-                self.con.execute(f"create schema {_TARGET}.mart")
-                for table in self.columns:
-                    self._create(table, withheld=True)
-                self._create_publication(number, built_at)
-                self._create_views()
-                self._comment([*self.columns, "publication"])
+            with self.timer("analyst file"):
+                with self._attached(analyst):
+                    self._write_shared([table for table in self.columns if table not in named], number, built_at)
+                for path in others.values():
+                    shutil.copyfile(analyst, path)
+                with self._attached(analyst):
+                    self._add("analyst", named)
             _reached("analyst")
             if self.has_older:
                 with self.timer("older file"):
                     self._write_older(analyst)
-            for role in ("duty", "steward"):
-                with self.timer(f"{role} file"):
-                    path = self.draft / f"{role}.duckdb"
-                    shutil.copyfile(analyst, path)
-                    with self._attached(path):
-                        self._add_names(role)
+            for role, path in others.items():
+                with self.timer(f"{role} file"), self._attached(path):
+                    self._add(role, named)
                 _reached(role)
+
+    def _write_shared(self, tables: list[str], number: int, built_at: datetime.datetime) -> None:
+        """The tables that name nobody: the same in every file."""
+        self.con.execute(f"create schema {_TARGET}.mart")
+        for table in tables:
+            self._create(table, self._rows(table, withheld=True))
+        self._create_publication(number, built_at)
+        self._finish([*tables, "publication"])
+
+    def _add(self, role: str, tables: list[str]) -> None:
+        """What a role may see of the tables that name somebody."""
+        for table in tables:
+            if role == "duty" and table != REJECTED_TABLE:
+                rows = self._near(table)
+            else:
+                rows = self._rows(table, withheld=role != "steward")
+            self._create(table, rows)
+        self._finish(tables)
 
     def _write_older(self, analyst: Path) -> None:
         """What the analyst file holds, in the storage version of the command lines and drivers of last year."""
@@ -202,8 +219,7 @@ class _Writer:
                 for table in (*self.columns, "publication"):
                     origin = f'{_ANALYST}.mart."{table}"'
                     self.con.execute(f'create table {_TARGET}.mart."{table}" as select * from {origin}')
-                self._create_views()
-                self._comment([*self.columns, "publication"])
+                self._finish([*self.columns, "publication"])
         finally:
             self.con.execute(f"detach {_ANALYST}")
 
@@ -226,23 +242,22 @@ class _Writer:
         if path.with_name(path.name + ".wal").exists():
             raise MusterError(f"{path.name} still has a write-ahead log after its checkpoint; nothing was published.")
 
-    def _create(self, table: str, withheld: bool, where: str = "") -> None:
-        target, rows = f'{_TARGET}.mart."{table}"', self._rows(table, withheld, where)
+    def _create(self, table: str, rows: str) -> None:
+        target = f'{_TARGET}.mart."{table}"'
         plain = _PLAIN.get(table, frozenset())
         if not plain:
-            self.con.execute(f"create or replace table {target} as {rows}")
+            self.con.execute(f"create table {target} as {rows}")
             return
         columns = ", ".join(
             f'"{column}" {data_type}{" using compression uncompressed" if column in plain else ""}'
             for column, data_type in self.columns[table]
         )
-        self.con.execute(f"create or replace table {target} ({columns})")
+        self.con.execute(f"create table {target} ({columns})")
         self.con.execute(f"insert into {target} {rows}")
 
-    def _rows(self, table: str, withheld: bool, where: str = "") -> str:
+    def _rows(self, table: str, withheld: bool) -> str:
         """The query of a mart's rows; ``withheld`` leaves out what an analyst may not see."""
-        if withheld and table in _NOT_FOR_ANALYSTS:
-            where = "where false"
+        where = "where false" if withheld and table in _NOT_FOR_ANALYSTS else ""
         hidden = _withheld_columns() if withheld else frozenset()
         columns = ", ".join(
             f'null::{data_type} as "{column}"' if column in hidden else f'"{column}"'
@@ -255,7 +270,7 @@ class _Writer:
         invented = f"(select coalesce(bool_or(is_invented), false) from {self.source}.mart.rating_period)"
         self.con.execute(
             f"""
-            create or replace table {_TARGET}.mart.publication as
+            create table {_TARGET}.mart.publication as
             select
                 $number::bigint as generation,
                 as_of,
@@ -272,10 +287,11 @@ class _Writer:
         )
         self.con.execute(f"copy {_TARGET}.mart.publication to {self._parquet('publication')}")
 
-    def _create_views(self) -> None:
-        """A view of each mart in the default schema, so that ``select * from exposure`` works in any tool."""
-        for table in (*self.columns, "publication"):
+    def _finish(self, tables: list[str]) -> None:
+        """Comments, and a view of each table in the default schema: ``select * from exposure`` works in any tool."""
+        for table in tables:
             self.con.execute(f'create view {_TARGET}.main."{table}" as select * from mart."{table}"')
+        self._comment(tables)
 
     def _comment(self, tables: list[str]) -> None:
         comments = []
@@ -295,27 +311,10 @@ class _Writer:
                 comments.append(f"""comment on column {_TARGET}.mart."{table}"."{column}" is '{meaning}'""")
         self.con.execute(";".join(comments))  # hundreds, of which each would cost a call
 
-    def _add_names(self, role: str) -> None:
-        """Turn a copy of the analyst file into a duty or steward file."""
-        changed = [
-            table for table, columns in self.columns.items() if any(name in _withheld_columns() for name, _ in columns)
-        ]
-        for table in _NOT_FOR_ANALYSTS:
-            if table in self.columns and table not in changed:
-                changed.append(table)
-        if role != "steward":
-            changed = [table for table in changed if table != REJECTED_TABLE]
-        for table in changed:
-            if role == "steward":
-                self._create(table, withheld=False)
-            elif table == CONTACT_TABLE:
-                self._create(table, withheld=False, where=f"where {self._in_place()}")
-            else:
-                self.con.execute(f'create or replace table {_TARGET}.mart."{table}" as {self._near(table)}')
-        self._comment(changed)
-
     def _near(self, table: str) -> str:
         """The query of a mart's rows for the duty file: a note or a file's name may hold anybody's name."""
+        if table == CONTACT_TABLE:
+            return f"{self._rows(table, withheld=False)} where {self._in_place()}"
         has_traveller = any(column == "traveller_id" for column, _ in self.columns[table])
         columns = []
         for column, data_type in self.columns[table]:
@@ -399,6 +398,10 @@ def _source(build: Path | duckdb.DuckDBPyConnection) -> Iterator[tuple[duckdb.Du
         finally:
             cursor.execute("set preserve_insertion_order = false")
             cursor.close()
+
+
+def _names_somebody(table: str, columns: list[tuple[str, str]]) -> bool:
+    return table in _NOT_FOR_ANALYSTS or any(column in _withheld_columns() for column, _ in columns)
 
 
 @functools.cache

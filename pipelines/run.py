@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import duckdb
 
-from pipelines.errors import UsageError
 from pipelines.head_start import HeadStart, is_wish_to_stop
+from pipelines.instants import require_known_year
 from pipelines.settings import Home, Settings, load_settings
 from pipelines.timings import Timing, timing_lines
 
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pipelines import validation
     from pipelines.engines import Builder, Engine
     from pipelines.kept import Kept
+    from pipelines.last_reads import LastReads
     from pipelines.models import Model, ModelResult
     from pipelines.publish import Publication
     from pipelines.validation.background import BackgroundChecks
@@ -92,7 +93,7 @@ class Run:
         _check_policy(home, self.settings)
         self.run_id = run_id or warehouse.new_run_id()
         self.began = time.perf_counter()
-        _require_known_year(as_of)
+        require_known_year(as_of)
         self._as_of, self._known_at = as_of, known_at
         self._started_at: datetime | None = None
         self._progress = progress
@@ -106,12 +107,14 @@ class Run:
 
     def __enter__(self) -> Run:
         from pipelines import landing, publish, validation
-        from pipelines.kept import kept_path
+        from pipelines.kept import drop_kept, kept_path
         from pipelines.locking import run_lock
 
         self._stack.enter_context(run_lock(self.home, on_wait=self._progress))
         publish.clean_up(self.home, remove_builds=True)
         landing.clean_store(self.home, timedelta(0))
+        if not self.settings.keep_tables:
+            drop_kept(self.home)
         if not kept_path(self.home).exists():
             validation.process.start()
         return self
@@ -184,6 +187,10 @@ class Run:
 
     @property
     def _takes_over(self) -> bool:
+        return self._builds_here and self.settings.keep_tables
+
+    @property
+    def _builds_here(self) -> bool:
         return self.engine.name == "duckdb"  # another engine's build file holds only the tables that are read
 
     def _start(self) -> datetime:
@@ -345,7 +352,7 @@ class Run:
 
         self.tell(f"Building {layer}: {len(chosen)} tables …")
         validation.prepare_findings(self.con)
-        if self._takes_over:
+        if self._builds_here:
             models.run(self.con, None, self._after_model, models=chosen, make=self.kept.build)
         else:
             self._builder = self._builder or self.engine.builder(
@@ -364,6 +371,17 @@ class Run:
                 if not self.kept.is_current("core.pseudonym", inputs):
                     privacy.load_pseudonyms(self.con, self.home, result.table)
                     self.kept.note("core.pseudonym", inputs)
+        if self._builds_here and not self.settings.keep_tables:
+            self._last_reads.after(result.table, self.row_counts())
+
+    @functools.cached_property
+    def _last_reads(self) -> LastReads:
+        from pipelines.last_reads import LastReads
+
+        def is_free() -> bool:
+            return "stage" in self._checks and self._checks["stage"].is_done
+
+        return LastReads(self.con, self.kept, self.contracts, self.models, is_free)
 
     def _stage(self) -> None:
         from pipelines.validation.background import BackgroundChecks
@@ -376,26 +394,19 @@ class Run:
         self._build("core", [model for model in self.models if model.layer == "core"])
 
     def _mart(self) -> None:
-        late = self._late()
-        self._build("mart", [model for model in self.models if model.layer == "mart" and model not in late])
+        from pipelines.models import telling_of_findings
 
-    def _late(self) -> list[Model]:
-        """The marts that tell of findings, so are built after the checks."""
-        tables = {"core.finding"}
-        late = []
-        for model in self.models:
-            if tables.intersection(model.depends_on):
-                tables.add(model.table)
-                late.append(model)
-        return late
+        late = telling_of_findings(self.models)
+        self._build("mart", [model for model in self.models if model.layer == "mart" and model not in late])
 
     def _validate(self) -> None:
         from pipelines import validation
+        from pipelines.models import telling_of_findings
 
         self.tell("Checking feeds and marts …")
         early = self._checks["stage"].report()
         early.findings += self._warnings
-        late = self._late()
+        late = telling_of_findings(self.models)
         checked = [model for model in self.models if model not in late]
         self.reports = {"stage": early, "mart": validation.run(self.con, self.contracts, checked, "mart", self.kept)}
         validation.write_findings(self.con, "stage", early.findings)
@@ -408,12 +419,13 @@ class Run:
             self._build("mart", late)
 
     def row_counts(self) -> dict[str, int]:
-        """Rows of every table of the build, by qualified name."""
+        """Rows of every table of the build, and of those that have left it, by qualified name."""
         rows = self.con.execute(
             "select schema_name || '.' || table_name, estimated_size from duckdb_tables() "
             "where database_name = current_database()"
         ).fetchall()
-        return dict(rows)
+        made = {f"{timing.step}.{timing.part}": timing.rows for timing in self.timings if timing.rows is not None}
+        return made | dict(rows)
 
     def findings(self) -> list[validation.Finding]:
         """What the checks of this run found, after ``reach("validate")``."""
@@ -429,15 +441,6 @@ class Run:
         for part, seconds in self._state.publication.seconds.items():
             self._state.timings.append(Timing("publish", part, seconds))
         erasure.finish_interrupted(self.home)
-
-
-def _require_known_year(as_of: datetime | None) -> None:
-    """Weeks and the clocks of places are known for some decades; beyond them nothing could be counted."""
-    from pipelines.landing.cast import TRAVEL_YEARS
-
-    first, last = TRAVEL_YEARS
-    if as_of is not None and not first <= as_of.year <= last:
-        raise UsageError(f"--as-of is outside the years {first} to {last}.")
 
 
 def _load_contracts(home: Home, settings: Settings) -> dict[str, Any]:

@@ -130,6 +130,10 @@ class Settings(_Strict):
     memory_gb: float | None = Field(
         None, ge=1, description="memory of a run's database; more is put on disk for a while [2 for each processor]"
     )
+    keep_tables: bool = Field(
+        True,
+        description="whether a run leaves its tables to the next, which makes only what changed; else half the disk",
+    )
     require_landlock: bool = Field(
         False, description="whether ad-hoc SQL is refused where the kernel lacks a layer of the sandbox"
     )
@@ -165,10 +169,11 @@ class Settings(_Strict):
     def sha256(self) -> str:
         """The digest of all values that the data rest on, defaults included, as hexadecimal text.
 
-        Who gets reports and who may look is no part of it, nor how much memory a run has, nor what is in the files that
-        settings name.
+        Who gets reports and who may look is no part of it, nor how much memory and disk a run has, nor what is in the
+        files that settings name.
         """
-        text = json.dumps(self.model_dump(mode="json", exclude={"smtp", "memory_gb"}) | {"roles": {}}, sort_keys=True)
+        excluded = {"smtp", "memory_gb", "keep_tables"}
+        text = json.dumps(self.model_dump(mode="json", exclude=excluded) | {"roles": {}}, sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()
 
 

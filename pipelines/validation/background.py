@@ -50,6 +50,11 @@ class BackgroundChecks:
                 self._cursor.interrupt()
         self._thread.join()
 
+    @property
+    def is_done(self) -> bool:
+        """Whether the checks have ended, whatever came of them."""
+        return not self._thread.is_alive()
+
     def report(self) -> Report:
         """The report, or the error that ended the checks."""
         self.wait()

@@ -9,7 +9,7 @@ import duckdb
 import pytest
 
 from pipelines import kept, models
-from pipelines.run import RunResult, run_plain
+from pipelines.run import Run, RunResult, run_plain
 from pipelines.validation import process
 
 from .conftest import AS_OF, Office, write_csv
@@ -138,3 +138,36 @@ def test_a_run_that_fails_hands_nothing_over(again: Office, monkeypatch: pytest.
     monkeypatch.undo()
     _run(again, AS_OF)
     assert [path.name for path in again.home.warehouse.glob("*.duckdb")] == ["kept.duckdb"]
+
+
+def test_a_home_that_keeps_no_tables_gets_the_same_marts_checks_and_findings(again: Office) -> None:
+    full = _full(again, AS_OF)
+    expected = again.marts()
+    assert kept.kept_path(again.home).exists()
+    again.home.settings_file.write_text(again.home.settings_file.read_text() + "\nkeep_tables: false\n")
+    with Run(again.home, AS_OF, FAR) as run:
+        run.reach("mart")
+        left = set(_tables(run))
+        assert not kept.kept_path(again.home).exists(), "what an earlier run left is no use any more"
+        run.reach("publish")
+        lean = run.result()
+    assert {name for name, rows in again.marts().items() if expected[name] != rows} == set()
+    assert not left & {
+        "stage.segment",
+        "core.segment",
+        "core.episode",
+        "core.audit_day",
+        "core.stay_slice",
+        "land.bookings",
+    }
+    assert {"land.file", "core.finding", "mart.stay", "mart.exposure"} <= left
+    assert lean.check_count == full.check_count
+    assert sorted(map(str, lean.findings)) == sorted(map(str, full.findings))
+    assert list(again.home.warehouse.glob("*.duckdb")) == []
+
+
+def _tables(run: Run) -> list[str]:
+    found = run.con.execute(
+        "select schema_name || '.' || table_name from duckdb_tables() where database_name = current_database()"
+    ).fetchall()
+    return [name for (name,) in found]
