@@ -30,6 +30,7 @@ AUDIT = (
     "core.audit_reason",
     "core.audit_registration",
     "core.audit_decision",
+    "core.audit_statement",
     "mart.trip_audit",
     "mart.audit_estimate",
 )

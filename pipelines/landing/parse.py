@@ -35,9 +35,10 @@ _BATCH = 20_000
 _LONE_CR = re.compile("\r(?!\n)")
 
 
-def staging_connection(work: Path) -> duckdb.DuckDBPyConnection:
-    """A connection in memory for parsing, its session in UTC."""
+def staging_connection(work: Path, memory_gb: float) -> duckdb.DuckDBPyConnection:
+    """A connection in memory for parsing, its session in UTC; what is more than ``memory_gb`` lies in ``work``."""
     con = duckdb.connect()
+    con.execute(f"set memory_limit = '{memory_gb:.2f}GB'")
     con.execute("set TimeZone = 'UTC'")
     con.execute("set enable_progress_bar = false")
     con.execute(f"set temp_directory = {quote(str(work / 'spill'))}")

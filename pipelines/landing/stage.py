@@ -47,6 +47,7 @@ from pipelines.landing.staged import Account, Staged
 from pipelines.landing.store import Look, Progress, clean_store, ledger
 from pipelines.landing.text import GateError
 from pipelines.settings import Home
+from pipelines.warehouse import memory_gb
 
 REJECTED_BATCH = 1000
 """Rejected records written at a time: at 64 KB each these are the most bytes that are held."""
@@ -363,7 +364,7 @@ def stage_files(home: Home, contracts: dict[str, Contract], progress: Progress |
     work = home.landing / f".work-{os.getpid()}-{secrets.token_hex(4)}"
     try:
         work.mkdir(mode=0o700, parents=True)
-        con = staging_connection(work)
+        con = staging_connection(work, memory_gb(home))
         groups = Groups(con, home, work)
         documents = {
             contract.feed: Documents(con, home, contract) for contract in contracts.values() if contract.format != "csv"

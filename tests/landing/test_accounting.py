@@ -197,3 +197,20 @@ def test_a_line_of_many_megabytes_is_one_rejected_record(office: Any) -> None:
     start, end, raw_bytes = office.rows("select byte_start, byte_end, octet_length(raw) from land.rejected_record")[0]
     assert (start, end) == (len(HEADER + GOOD), len(data) - len(GOOD2))
     assert raw_bytes < 70_000
+
+
+def test_parsing_uses_no_more_memory_than_the_home_allows(office: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    limits: list[tuple[Any, ...]] = []
+
+    def stage_large(con: Any, *given: Any) -> Any:
+        limits.extend(con.execute("select current_setting('memory_limit')").fetchall())
+        return large(con, *given)
+
+    large = stage.stage_large
+    monkeypatch.setattr(stage, "stage_large", stage_large)
+    office.home.settings_file.write_text("memory_gb: 1.5\n")
+    office.contract(CONTRACT)
+    office.put("things/a.csv", HEADER + GOOD)
+    office.run()
+    assert limits == [("1.3 GiB",)]
+    assert office.rows("select id from land.things") == [("1",)]

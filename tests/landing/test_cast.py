@@ -172,7 +172,7 @@ def test_three_ways_to_read_a_file_agree(office: Any, rows: list[list[str]], bro
     work = Path(office.home.landing / "work")
     work.mkdir()
     staged = stage.Staged(office.home, landed, contracts["things"])
-    with parse.staging_connection(work) as con:
+    with parse.staging_connection(work, 1.0) as con:
         groups = stage.Groups(con, office.home, work)
         answers = [snapshot(con, staged, [*groups.add(staged), *groups.flush()][0])]
         answers.append(snapshot(con, staged, stage.stage_one(con, office.home, staged, work)))
