@@ -51,6 +51,7 @@ from pipelines.warehouse import memory_gb
 
 REJECTED_BATCH = 1000
 """Rejected records written at a time: at 64 KB each these are the most bytes that are held."""
+_NUMBER_BLOCK = 1024
 _GROUP_FILES = 400
 _GROUP_BYTES = 16 * 1024 * 1024
 
@@ -219,23 +220,39 @@ def _stage_prepared(con: duckdb.DuckDBPyConnection, staged: Staged, prepared: Pr
 def _renumber(con: duckdb.DuckDBPyConnection, rows: str, numbers: np.ndarray | None, work: Path) -> Path:
     """Leave out rows that failed a cast and number the rest as records of the file."""
     target = work / "accepted.parquet"
-    shifted = "record_number"
-    shifts = ""
+    number, blocks = "record_number", ""
     if numbers is not None:
-        # Records left out shift all later numbers: one row for each change of the shift.
-        shift = numbers - np.arange(1, len(numbers) + 1)
-        at = np.flatnonzero(np.diff(shift, prepend=-1))
-        con.register("shifts", pa.table({"from_row": at + 1, "shift": shift[at]}))
-        shifts = "asof join shifts on record_number >= from_row"
-        shifted = "record_number + shift"
+        con.register("blocks", _number_blocks(numbers))
+        blocks = f"inner join blocks on record_number // {_NUMBER_BLOCK} = block"
+        number = f"coalesce(numbers[record_number % {_NUMBER_BLOCK} + 1], record_number + shift)"
+    left_out = "record_number, block, shift, numbers" if blocks else "record_number"
     con.execute(
-        f"copy (select * exclude (record_number{', from_row, shift' if shifts else ''}), {shifted} as record_number "
-        f"from {rows} {shifts} where reason is null) "
+        f"copy (select * exclude ({left_out}), {number} as record_number from {rows} {blocks} where reason is null) "
         f"to {quote(str(target))} (format parquet, compression snappy)"
     )
-    if shifts:
-        con.unregister("shifts")
+    if blocks:
+        con.unregister("blocks")
     return target
+
+
+def _number_blocks(numbers: np.ndarray) -> pa.Table:
+    """The file's record numbers of accepted records, which are counted from 1, by blocks of these counts.
+
+    Records left out shift all later numbers: ``shift`` is that of a block in which none is left out, ``numbers`` is
+    each number of any other. A join by block needs no order, so it holds nothing of the rows.
+    """
+    counts = np.arange(len(numbers) + 1)
+    found = np.concatenate([[0], numbers])  # no record is counted 0
+    table: dict[str, list[Any]] = {"block": [], "shift": [], "numbers": []}
+    for first in range(0, len(found), _NUMBER_BLOCK):
+        part = found[first : first + _NUMBER_BLOCK]
+        shifts = part - counts[first : first + _NUMBER_BLOCK]
+        is_even = bool((shifts == shifts[0]).all())
+        table["block"].append(first // _NUMBER_BLOCK)
+        table["shift"].append(int(shifts[0]))
+        table["numbers"].append(None if is_even else part)
+    types = {"block": pa.int64(), "shift": pa.int64(), "numbers": pa.list_(pa.int64())}
+    return pa.table({name: pa.array(values, types[name]) for name, values in table.items()})
 
 
 def stage_one(con: duckdb.DuckDBPyConnection, home: Home, staged: Staged, work: Path) -> Account:

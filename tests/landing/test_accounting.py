@@ -214,3 +214,21 @@ def test_parsing_uses_no_more_memory_than_the_home_allows(office: Any, monkeypat
     office.run()
     assert limits == [("1.3 GiB",)]
     assert office.rows("select id from land.things") == [("1",)]
+
+
+def test_records_are_numbered_across_blocks_as_the_file_numbers_them(
+    office: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(stage, "_NUMBER_BLOCK", 4)
+    office.contract(CONTRACT)
+    left_out = {1, 9, 10, 14, 30}
+    lines = [f"{number},n,,{'' if number not in left_out else ','}\n" for number in range(1, 31)]
+    office.put("things/a.csv", HEADER + "".join(lines) + "\n" * 3 + "31,n,,\n" + "32,n,no day,\n")
+    monkeypatch.setattr(stage, "SMALL_BYTES", 0)
+    office.run()
+    kept = [number for number in range(1, 31) if number not in left_out]
+    assert office.rows("select cast(id as integer), record_number from land.things order by record_number") == [
+        *((number, number) for number in kept),
+        (31, 34),
+    ]
+    assert office.one("select max(record_number) from land.rejected_record") == 35
