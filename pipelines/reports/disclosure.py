@@ -84,7 +84,8 @@ class Cell:
 class Relation:
     """A total and its parts, in the order in which parts are withheld to protect others.
 
-    ``is_exact`` says that the parts sum to the total; otherwise they may overlap, and it is at most their sum.
+    ``is_exact`` says that the parts sum to the total; otherwise they may overlap, and it is at most their sum and at
+    least the largest of them.
     """
 
     total: Hashable
@@ -174,7 +175,7 @@ def _narrow(bounds: dict[Hashable, Interval], relation: Relation) -> None:
     highs = [bounds[key][1] for key in relation.parts]
     total_low, total_high = bounds[relation.total]
     bounds[relation.total] = (
-        max(total_low, sum(lows)) if relation.is_exact else total_low,
+        max(total_low, sum(lows) if relation.is_exact else max(lows, default=0)),
         min(total_high, sum(highs)),
     )
     open_ended = sum(math.isinf(high) for high in highs)
@@ -183,7 +184,7 @@ def _narrow(bounds: dict[Hashable, Interval], relation: Relation) -> None:
     for key, low, high in zip(relation.parts, lows, highs, strict=True):
         others_open = open_ended - math.isinf(high)
         others_high = math.inf if others_open else high_sum - (0 if math.isinf(high) else high)
-        new_high = min(high, total_high - (low_sum - low)) if relation.is_exact else high
+        new_high = min(high, total_high - (low_sum - low) if relation.is_exact else total_high)
         bounds[key] = (max(low, total_low - others_high), new_high)
 
 

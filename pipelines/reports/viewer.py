@@ -68,10 +68,13 @@ def _people(
         row["risk_level"]: ("week_levels", "travellers", index) for index, row in enumerate(levels)
     }
     everybody: Hashable = (_SHARES, "travellers")
+    high: Hashable = (_SHARES, "travellers_high")
+    below = smallest_first(key for level, key in of_level.items() if level not in (4, 5))
     relations = [
         Relation(everybody, of_schools("travellers")),
         Relation(everybody, smallest_first(of_level.values()), is_exact=False),
-        Relation((_SHARES, "travellers_high"), (of_level[4], of_level[5]), is_exact=False),
+        Relation(high, (of_level[4], of_level[5]), is_exact=False),
+        Relation(everybody, (*below, high), is_exact=False),
     ]
     relations += [Relation(of_level[level], of_schools(name)) for level, name in _AT.items()]
     for level, key in of_level.items():

@@ -8,7 +8,7 @@ from collections.abc import Hashable, Iterator
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from pipelines.reports import viewer
@@ -129,6 +129,10 @@ PERSON = st.tuples(st.integers(0, 2), st.lists(STAY, min_size=1, max_size=2))
 
 @settings(max_examples=120, deadline=None)
 @given(st.lists(PERSON, min_size=1, max_size=24), st.integers(1, 3))
+# Nobody at level 5 beyond those at High and above, who are fewer than five: the rest of eight people are four.
+@example([(0, [(5, "A", 0.25)]), (0, [(3, "A", 0.25)])], 4)
+# Those at High and above and those at Medium are fewer than five each, and together eight.
+@example([(0, [(5, "A", 0.25)]), (1, [(4, "A", 0.25)]), (1, [(3, "A", 0.25)]), (1, [(3, "A", 0.25)])], 2)
 def test_no_masked_count_can_be_worked_out(people: list[Person], times: int) -> None:
     rows = rows_of(people * times)
     shown = viewer.numbers(rows.__getitem__)
