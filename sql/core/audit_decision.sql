@@ -26,21 +26,17 @@ with findings as (
     inner join core.pseudonym as p on r.traveller_key = p.traveller_key
 ),
 
-decisions as (
-    select * from reference.decision
-),
-
 exact as (
     select
         d.decision_number,
         f.audit_id
-    from decisions as d
+    from reference.decision as d
     inner join findings as f on d.audit_id = f.audit_id
 ),
 
 homeless as (
     select d.*
-    from decisions as d
+    from reference.decision as d
     anti join exact as e on d.decision_number = e.decision_number
 ),
 
@@ -85,7 +81,7 @@ newest as (
         max(case when d.decision <> 'note' then d.decision_number end) as decision_number,
         max(case when d.note is not null then d.decision_number end) as note_number
     from placed as p
-    inner join decisions as d on p.decision_number = d.decision_number
+    inner join reference.decision as d on p.decision_number = d.decision_number
     group by p.audit_id
 )
 
@@ -96,5 +92,5 @@ select
     coalesce(d.decided_by, w.decided_by) as decided_by,
     w.note as decision_note
 from newest as n
-left join decisions as d on n.decision_number = d.decision_number
-left join decisions as w on n.note_number = w.decision_number
+left join reference.decision as d on n.decision_number = d.decision_number
+left join reference.decision as w on n.note_number = w.decision_number

@@ -1,14 +1,6 @@
 -- Grain: observed trip: the words of what the audit finds of it.
 -- Rules: A2, A3. The words in braces are those that differ between the office's and a letter's.
-with results as (
-    select * from core.audit_result
-),
-
-observed as (
-    select * from core.observed_trip
-),
-
-trips as (
+with trips as (
     select
         trip_key,
         trip_ref,
@@ -137,7 +129,7 @@ worded as (
             end,
             ')'
         ) as observed_text
-    from observed as o
+    from core.observed_trip as o
     inner join trips as t on o.opening_trip_key = t.trip_key
     inner join places as p on o.opening_place_key = p.place_key
     cross join parameter as a
@@ -232,8 +224,8 @@ select
                 end
             )
     end as reason
-from results as r
-inner join observed as o on r.observed_key = o.observed_key
+from core.audit_result as r
+inner join core.observed_trip as o on r.observed_key = o.observed_key
 inner join worded as w on r.observed_key = w.observed_key
 left join trips as m on r.registration_key = m.trip_key
 left join left_out as l on r.observed_key = l.observed_key

@@ -8,10 +8,6 @@ with trips as (
     where source = 'registration'
 ),
 
-intervals as (
-    select * from core.registered_interval
-),
-
 observed as (
     select distinct
         traveller_key,
@@ -26,7 +22,7 @@ touched as (
     select distinct
         i.trip_key,
         o.is_cancelled and not i.is_cancelled as is_cancelled
-    from intervals as i
+    from core.registered_interval as i
     inner join observed as o
         on
             i.traveller_key = o.traveller_key and i.country_code = o.country_code
@@ -71,7 +67,7 @@ by_country as (
         min(starts_date) as starts_date,
         max(ends_date) as ends_date,
         sum(ends_date - starts_date) as night_count
-    from intervals
+    from core.registered_interval
     group by trip_key, country_code
 ),
 
@@ -105,7 +101,7 @@ opening as (
     select
         i.trip_key,
         arg_min(i.place_key, concat(cast(i.starts_date as varchar), ' ', cast(i.place_key as varchar))) as place_key
-    from intervals as i
+    from core.registered_interval as i
     inner join main_country as m
         on i.trip_key = m.trip_key and coalesce(i.country_code, '') = coalesce(m.country_code, '')
     group by i.trip_key

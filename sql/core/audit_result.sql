@@ -6,19 +6,7 @@
 -- match_score is the covered share of days, each counting 0.75 for its country and 0.25 more for its city.
 -- A registration is late after the departure from home; where none is seen, from the local end of the first day on. Of
 -- several the match tells, as it covers most of the stay: one day that was registered early does not stand for all.
-with observed as (
-    select * from core.observed_trip
-),
-
-days as (
-    select * from core.audit_day
-),
-
-intervals as (
-    select * from core.registered_interval
-),
-
-travellers as (
+with travellers as (
     select
         traveller_key,
         identity_status,
@@ -38,7 +26,7 @@ matches as (
                 count(*) filter (where is_same_area) desc,
                 registration_key desc
         ) as choice
-    from days
+    from core.audit_day
     where registration_key is not null
     group by observed_key, registration_key
 ),
@@ -55,7 +43,7 @@ counted as (
         list_sort(list(distinct day_date) filter (where coverage = 'uncovered')) as uncovered_dates,
         min(day_date) filter (where coverage = 'uncovered') as first_uncovered_date,
         max(day_date) filter (where coverage = 'uncovered') as last_uncovered_date
-    from days
+    from core.audit_day
     group by observed_key
 ),
 
@@ -74,7 +62,7 @@ first_days as (
         o.observed_key,
         p.timezone,
         cast(o.starts_date + 1 as timestamp) as ends_local
-    from observed as o
+    from core.observed_trip as o
     inner join core.observed_stay as s on o.observed_key = s.observed_key and o.starts_date = s.starts_date
     inner join core.place as p on s.place_key = p.place_key
     where o.left_home_at is null and not o.is_cancelled
@@ -96,8 +84,8 @@ first_day_ends as (
 doubtful as (
     select distinct c.observed_key
     from counted as c
-    inner join observed as o on c.observed_key = o.observed_key
-    inner join intervals as i
+    inner join core.observed_trip as o on c.observed_key = o.observed_key
+    inner join core.registered_interval as i
         on
             o.traveller_key = i.traveller_key
             and i.starts_date <= c.last_uncovered_date and c.first_uncovered_date <= i.ends_date
@@ -112,7 +100,7 @@ registrations as (
         t.purpose = 'personal' as is_personal,
         min(i.starts_date) as starts_date,
         max(i.ends_date) as ends_date
-    from intervals as i
+    from core.registered_interval as i
     inner join core.trip as t on i.trip_key = t.trip_key
     group by i.traveller_key, i.trip_key, i.is_cancelled, t.purpose
 ),
@@ -146,7 +134,7 @@ others as (
                     greatest(r.starts_date - o.ends_date, o.starts_date - r.ends_date, 0) asc,
                     r.trip_key desc
             ) as choice
-        from observed as o
+        from core.observed_trip as o
         inner join counted as c on o.observed_key = c.observed_key
         inner join registrations as r
             on
@@ -191,7 +179,7 @@ select
     h.trip_key as other_key,
     h.starts_date as other_date,
     h.kind as other_kind
-from observed as o
+from core.observed_trip as o
 inner join counted as c on o.observed_key = c.observed_key
 inner join travellers as t on o.traveller_key = t.traveller_key
 left join matches as m on o.observed_key = m.observed_key and m.choice = 1

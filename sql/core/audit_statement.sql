@@ -2,19 +2,7 @@
 -- Rules: A1, A2, A3 (unconfirmed), A4 (audit_id outlives rebuilds; decisions).
 -- The reason is told from what the feeds say, of the traveller for the office and to the traveller for a letter.
 -- mart.trip_audit puts these rows in order: of ten million trips they cannot be sorted beside the joins in 4 GB.
-with results as (
-    select * from core.audit_result
-),
-
-observed as (
-    select * from core.observed_trip
-),
-
-registrations as (
-    select * from core.audit_registration
-),
-
-trips as (
+with trips as (
     select
         trip_key,
         trip_ref,
@@ -54,8 +42,8 @@ united as (
         o.has_expense,
         o.observed_refs,
         o.segment_keys
-    from results as r
-    inner join observed as o on r.observed_key = o.observed_key
+    from core.audit_result as r
+    inner join core.observed_trip as o on r.observed_key = o.observed_key
     inner join core.audit_reason as w on r.observed_key = w.observed_key
     left join trips as m on r.registration_key = m.trip_key
     union all
@@ -94,7 +82,7 @@ united as (
         false as has_expense,
         cast([concat('registration:', g.trip_id)] as varchar[]) as observed_refs,
         g.segment_keys
-    from registrations as g
+    from core.audit_registration as g
     cross join parameter as a
     left join places as p on g.opening_place_key = p.place_key
 )

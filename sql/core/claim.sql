@@ -6,19 +6,7 @@
 -- is confirmed takes the others' place: a stop on a waiting list may never be made and is a candidate among them.
 -- certainty: 5 in transit, 4 confirmed or en route, 3 likely, 2 overdue, 1 possible, so that of two claims of one place
 -- and precedence one speaks for the traveller. Open ends stay in year 9999 until the stay is made.
-with stops as (
-    select * from core.stop
-),
-
-movements as (
-    select * from core.movement
-),
-
-segments as (
-    select * from core.segment
-),
-
-parameter as (
+with parameter as (
     select
         as_of,
         to_seconds(cast(transit_hours * 3600 as bigint)) as transit_time,
@@ -37,9 +25,9 @@ home as (
 lodged_stop as (
     select distinct
         s.movement_key
-    from stops as s
+    from core.stop as s
     cross join parameter as a
-    inner join segments as g on s.traveller_key = g.traveller_key
+    inner join core.segment as g on s.traveller_key = g.traveller_key
     inner join core.place_near as n on s.place_key = n.place_key and g.to_place_key = n.other_place_key
     where
         g.segment_kind in ('lodging', 'presence') and g.source <> 'expense' and g.segment_status <> 'cancelled'
@@ -62,7 +50,7 @@ stop_kind as (
                 then least(s.declared_ends_at, coalesce(s.next_departs_at, s.declared_ends_at))
         end as known_ends_at,
         coalesce(s.next_departs_at, timestamp '9999-01-01 00:00:00') as last_ends_at
-    from stops as s
+    from core.stop as s
     cross join parameter as a
     left join lodged_stop as l on s.movement_key = l.movement_key
 ),
@@ -145,7 +133,7 @@ gap_claim as (
         next_trip_key as trip_key,
         is_next_guessed as is_guessed,
         next_segment_keys as segment_keys
-    from stops
+    from core.stop
     where next_departure = 'elsewhere' and not is_next_home
 ),
 
@@ -153,7 +141,7 @@ first_departure as (
     select
         m.traveller_key,
         min(m.starts_at) as starts_at
-    from movements as m
+    from core.movement as m
     where m.from_place_key is not null
     group by m.traveller_key
 ),
@@ -162,7 +150,7 @@ first_arrival as (
     select
         traveller_key,
         min(ends_at) as ends_at
-    from movements
+    from core.movement
     group by traveller_key
 ),
 
@@ -177,7 +165,7 @@ before_claim as (
         m.trip_key,
         m.is_from_guessed as is_guessed,
         m.segment_keys
-    from movements as m
+    from core.movement as m
     inner join first_departure as d on m.traveller_key = d.traveller_key and m.starts_at = d.starts_at
     inner join first_arrival as a on m.traveller_key = a.traveller_key and m.starts_at < a.ends_at
     left join home as h on m.traveller_key = h.traveller_key and m.from_place_key = h.place_key
@@ -195,14 +183,14 @@ route_claim as (
         trip_key,
         is_to_guessed as is_guessed,
         segment_keys
-    from movements
+    from core.movement
 ),
 
 segment_place as (
     select
         segment_key,
         to_place_key as place_key
-    from segments
+    from core.segment
     where segment_kind in ('lodging', 'presence')
     union
     select
@@ -218,8 +206,8 @@ open_interval as (
         i.starts_at,
         min(m.starts_at) as next_departs_at
     from core.dated_interval as i
-    inner join segments as s on i.segment_key = s.segment_key
-    left join movements as m
+    inner join core.segment as s on i.segment_key = s.segment_key
+    left join core.movement as m
         on
             s.traveller_key = m.traveller_key and m.starts_at > i.starts_at and m.is_confirmed
             and m.from_place_key is not null
@@ -276,7 +264,7 @@ evidence_claim as (
         s.to_place_status = 'fuzzy' as is_guessed,
         s.segment_key
     from evidence_interval as i
-    inner join segments as s on i.segment_key = s.segment_key
+    inner join core.segment as s on i.segment_key = s.segment_key
     inner join segment_place as p on s.segment_key = p.segment_key
 ),
 
@@ -291,7 +279,7 @@ whole_day_claim as (
         k.is_guessed,
         s.segment_key
     from stop_kind as k
-    inner join segments as s on k.traveller_key = s.traveller_key
+    inner join core.segment as s on k.traveller_key = s.traveller_key
     inner join core.place_near as n on k.place_key = n.place_key and s.to_place_key = n.other_place_key
     where
         s.segment_kind = 'lodging' and s.segment_status = 'confirmed'

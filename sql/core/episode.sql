@@ -3,11 +3,7 @@
 -- the weighing of statements small; an episode of one claim needs no weighing at all.
 -- An episode is named by the start of its first claim. The frames are ranges, so that claims that start together
 -- belong together whatever their order.
-with claims as (
-    select * from core.claim
-),
-
-reached as (
+with reached as (
     select
         *,
         max(ends_at) over (
@@ -15,7 +11,7 @@ reached as (
             order by starts_at
             rows between unbounded preceding and 1 preceding
         ) as reached_at
-    from claims
+    from core.claim
 ),
 
 named as (

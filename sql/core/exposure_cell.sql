@@ -4,15 +4,7 @@
 -- rounded to the 2520th of a microsecond. A night is the instant 03:00 local (S1): their number between two instants
 -- follows from the local times of both, and after a change of clocks that passes over 03:00 from what zone_transition
 -- adds to it. Groups are numbers, for texts are long to compare: 1 present, 2 possible, 3 overdue, 4 moving.
-with intervals as (
-    select * from core.exposure_interval
-),
-
-weeks as (
-    select * from core.week
-),
-
-parameter as (
+with parameter as (
     select as_of
     from reference.parameter
 ),
@@ -53,7 +45,7 @@ spread as (
                 (epoch_us(ends_at) - epoch_us(timestamp '1989-12-31 00:00:00')) // 604800000000
             )
         ) as week_number
-    from intervals
+    from core.exposure_interval
 ),
 
 clipped as (
@@ -70,7 +62,7 @@ clipped as (
         greatest(s.starts_at, w.starts_at) as starts_at,
         least(s.ends_at, w.ends_at) as ends_at
     from spread as s
-    inner join weeks as w on s.week_number = w.week_number
+    inner join core.week as w on s.week_number = w.week_number
 ),
 
 cells as (

@@ -2,24 +2,12 @@
 -- Rules: E1 (cut at rating changes only; the intervals partition the stay), S7 (an open stay that has begun ends at
 -- as_of, one that begins later counts for open_ended_days; who is overdue from as_of on is so for an instant only),
 -- S9 (home only with count_home), P3, R4.
-with pieces as (
-    select * from core.stay_piece
-),
-
-parameter as (
+with parameter as (
     select
         as_of,
         count_home,
         to_days(open_ended_days) as open_time
     from reference.parameter
-),
-
-zones as (
-    select * from core.place_zone
-),
-
-levels as (
-    select * from core.zone_level
 ),
 
 counted as (
@@ -40,9 +28,9 @@ counted as (
         s.candidate_count,
         s.is_home,
         z.zone_key
-    from pieces as s
+    from core.stay_piece as s
     cross join parameter as a
-    left join zones as z on s.place_key = z.place_key
+    left join core.place_zone as z on s.place_key = z.place_key
     where not s.is_home or a.count_home
 )
 
@@ -68,7 +56,7 @@ select
     l.security_provider,
     l.medical_provider
 from counted as c
-inner join levels as l on c.zone_key = l.zone_key and c.starts_at < l.ends_at and c.ends_at > l.starts_at
+inner join core.zone_level as l on c.zone_key = l.zone_key and c.starts_at < l.ends_at and c.ends_at > l.starts_at
 union all
 select
     stay_id,

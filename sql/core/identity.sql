@@ -2,11 +2,7 @@
 -- Rules: S10 (matched, ambiguous or unknown, and why; unknown and ambiguous people are still people).
 -- A person of the roster is known by the roster's id; anybody else by the strongest key of their group: an id, an
 -- address, else the name and trip. An id sorts before an address, and an address before a name.
-with matches as (
-    select * from core.identity_match
-),
-
-grouped as (
+with grouped as (
     select
         identity_text,
         person_group,
@@ -34,6 +30,6 @@ select
     m.identity_reason,
     m.has_conflict,
     m.has_other_name
-from matches as m
+from core.identity_match as m
 left join grouped as g on m.identity_text = g.identity_text
 left join group_key as k on g.person_group = k.person_group

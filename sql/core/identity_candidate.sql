@@ -17,10 +17,6 @@ with claims as (
     where not is_settled
 ),
 
-name_forms as (
-    select * from core.name_form
-),
-
 people as (
     select
         person_id,
@@ -73,7 +69,7 @@ claim_forms as (
         f.is_unmarked,
         case when f.is_unmarked then greatest(f.form_level, 2) else f.form_level end as form_level
     from claims as c
-    inner join name_forms as f on c.traveller_name = f.name_text
+    inner join core.name_form as f on c.traveller_name = f.name_text
 ),
 
 person_forms as (
@@ -83,7 +79,7 @@ person_forms as (
         f.middle,
         f.form_level
     from people as p
-    inner join name_forms as f on p.roster_name = f.name_text
+    inner join core.name_form as f on p.roster_name = f.name_text
     where f.form_level <> 1
 ),
 

@@ -12,22 +12,14 @@
 -- has_other_name: an id or an address settles whom a claim means, and the name is somebody else's: of a guest for whom
 -- an assistant's address was given, of a child, or of who had the id before. The id or address decides all the same.
 -- Why in words holds counts and no personal data.
-with claims as (
-    select * from core.identity_claim
-),
-
-candidates as (
-    select * from core.identity_candidate
-),
-
-ways as (
+with ways as (
     select
         identity_text,
         person_id,
         name_level,
         name_level as preference,
         1 as way
-    from candidates
+    from core.identity_candidate
     where shares_email and name_level is not null
     union all
     select
@@ -36,7 +28,7 @@ ways as (
         name_level,
         name_level as preference,
         2 as way
-    from candidates
+    from core.identity_candidate
     where shares_email and name_level is not null and shares_phone
     union all
     select
@@ -45,7 +37,7 @@ ways as (
         name_level,
         name_level as preference,
         3 as way
-    from candidates
+    from core.identity_candidate
     where shares_email and name_level is not null and is_on_roster
     union all
     select
@@ -54,7 +46,7 @@ ways as (
         0 as name_level,
         0 as preference,
         4 as way
-    from candidates
+    from core.identity_candidate
     where shares_email and shares_phone
     union all
     select
@@ -63,7 +55,7 @@ ways as (
         name_level,
         name_level as preference,
         5 as way
-    from candidates
+    from core.identity_candidate
     where has_near_email and name_level is not null
     union all
     select
@@ -72,7 +64,7 @@ ways as (
         name_level,
         name_level as preference,
         6 as way
-    from candidates
+    from core.identity_candidate
     where not shares_email and shares_phone and name_level is not null
     union all
     select
@@ -81,8 +73,8 @@ ways as (
         c.name_level,
         case when c.name_level = 1 then 2 when c.is_longer then 1 else 0 end as preference,
         7 as way
-    from candidates as c
-    inner join claims as k on c.identity_text = k.identity_text
+    from core.identity_candidate as c
+    inner join core.identity_claim as k on c.identity_text = k.identity_text
     where
         not c.shares_email and c.name_level <= 2 and not c.is_unmarked and k.person_id is null
         and (k.email is null or not k.has_own_domain)
@@ -117,7 +109,7 @@ chosen as (
         min_by(o.person_id, o.way) as person_id,
         min_by(o.name_level, o.way) as name_level
     from one_preferred as o
-    inner join claims as k on o.identity_text = k.identity_text
+    inner join core.identity_claim as k on o.identity_text = k.identity_text
     where o.way < 7 or k.email is null or o.name_level <= 1
     group by o.identity_text
 ),
@@ -127,7 +119,7 @@ counted as (
         identity_text,
         count(*) filter (where name_level <= 2) as name_count,
         count(*) as candidate_count
-    from candidates
+    from core.identity_candidate
     group by identity_text
 ),
 
@@ -143,7 +135,7 @@ decided as (
             else c.person_id
         end as found_id,
         case when k.by_id is not null then -1 when k.email_count = 1 then 0 else c.way end as way
-    from claims as k
+    from core.identity_claim as k
     left join chosen as c on k.identity_text = c.identity_text
     left join counted as n on k.identity_text = n.identity_text
 ),
@@ -180,7 +172,7 @@ aboard as (
         c.identity_text,
         min(c.person_id) as person_id,
         min_by(c.name_level, c.person_id) as name_level
-    from candidates as c
+    from core.identity_candidate as c
     inner join flown as f on c.identity_text = f.identity_text and c.person_id = f.found_id
     where c.name_level is not null and not c.is_unmarked
     group by c.identity_text

@@ -6,13 +6,9 @@
 -- movement departs from where another one is still to arrive, it is the onward leg: the arrival was guessed or told too
 -- late, and is that departure at the latest. So is an arrival that is not told at all where the next departure is from
 -- a third city. A confirmed arrival is moved by a confirmed departure alone.
-with told as (
-    select * from core.told_movement
-),
-
-dated_trip as (
+with dated_trip as (
     select distinct trip_key
-    from told
+    from core.told_movement
     where not (starts_has_time and ends_has_time)
 ),
 
@@ -40,7 +36,7 @@ legs as (
         row_number() over in_trip as leg_number,
         case when lag(t.ends_date) over in_trip = t.starts_date then 0 else 1 end as is_new
     from told_order as o
-    inner join told as t on o.movement_key = t.movement_key
+    inner join core.told_movement as t on o.movement_key = t.movement_key
     window in_trip as (partition by o.trip_key order by o.segment_number, o.segment_key)
 ),
 
@@ -148,7 +144,7 @@ timed as (
         case
             when f.ends_at is null then t.ends_at else greatest(f.ends_at, f.starts_at + to_seconds(60))
         end as ends_at
-    from told as t
+    from core.told_movement as t
     left join following as f on t.movement_key = f.movement_key and t.trip_key = f.trip_key
 ),
 

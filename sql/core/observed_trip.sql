@@ -3,19 +3,7 @@
 -- its first report, and so survives rebuilds, new dates and a booking issued anew).
 -- Days decide only between countries of which no night is seen, as of receipts: a day more there is all that tells them
 -- apart. Between equal nights a day more is but a day of passing through.
-with stays as (
-    select * from core.observed_stay
-),
-
-days as (
-    select * from core.audit_day
-),
-
-trips as (
-    select * from core.trip_reference
-),
-
-nights as (
+with nights as (
     select
         observed_key,
         country_code,
@@ -23,7 +11,7 @@ nights as (
         count(*) as day_count,
         min(day_date) as first_date,
         bool_and(is_vague) as is_vague
-    from days
+    from core.audit_day
     where country_code is not null
     group by observed_key, country_code
 ),
@@ -74,7 +62,7 @@ opening as (
                     s.segment_key asc,
                     s.place_key asc
             ) as choice
-        from stays as s
+        from core.observed_stay as s
         left join main_country as m on s.observed_key = m.observed_key
     ) as ranked
     where choice = 1
@@ -92,8 +80,8 @@ parts as (
         end
             as anchor_order,
         min(s.starts_date) as starts_date
-    from stays as s
-    inner join trips as t on s.trip_key = t.trip_key
+    from core.observed_stay as s
+    inner join core.trip_reference as t on s.trip_key = t.trip_key
     group by s.observed_key, s.trip_key, t.trip_ref, t.trip_id, t.source
 ),
 
@@ -117,7 +105,7 @@ spans as (
         min(s.left_home_at) as left_home_at,
         bool_and(s.is_cancelled) as is_cancelled,
         list_sort(list(distinct s.segment_key)) as segment_keys
-    from stays as s
+    from core.observed_stay as s
     group by s.observed_key, s.traveller_key
 ),
 

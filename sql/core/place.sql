@@ -8,17 +8,13 @@ place_match as (
     select distinct place_id from core.place_match
 ),
 
-gazetteer_place as (
-    select * from reference.gazetteer_place
-),
-
 parameter as (
     select office_timezone from reference.parameter
 ),
 
 used as (
     select gazetteer_place.*
-    from gazetteer_place
+    from reference.gazetteer_place
     inner join place_match on gazetteer_place.place_id = place_match.place_id
 ),
 
@@ -50,7 +46,7 @@ known as (
         coalesce(gazetteer_place.timezone, parameter.office_timezone) as timezone,
         gazetteer_place.place_type as precision,
         gazetteer_place.is_zone_assumed or gazetteer_place.timezone is null as is_zone_assumed
-    from gazetteer_place
+    from reference.gazetteer_place
     inner join wanted on gazetteer_place.place_id = wanted.place_id
     cross join parameter
 ),

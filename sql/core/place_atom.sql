@@ -14,14 +14,6 @@ place_text as (
     from core.place_text
 ),
 
-place_span as (
-    select * from core.place_span
-),
-
-place_hit as (
-    select * from core.place_hit
-),
-
 -- What kinds of thing a span text can name.
 named as (
     select
@@ -36,7 +28,7 @@ named as (
         ) as has_area_name,
         max(case when name_kind in ('code', 'iata') then 1 else 0 end) as has_code,
         max(case when name_kind = 'code' then 1 else 0 end) as has_area_code
-    from place_hit
+    from core.place_hit
     group by span_key
 ),
 
@@ -54,7 +46,7 @@ readable as (
             when named.has_area_code = 1 and contains(place_text.cased_text, upper(place_span.span_key)) then 1
             else 0
         end as is_area
-    from place_span
+    from core.place_span
     inner join place_text on place_span.place_text_number = place_text.place_text_number
     inner join named on place_span.span_key = named.span_key
 ),
@@ -181,7 +173,7 @@ next_area as (
         place_hit.place_type,
         place_hit.region_code
     from open_span
-    inner join place_hit on open_span.span_key = place_hit.span_key
+    inner join core.place_hit on open_span.span_key = place_hit.span_key
     where
         open_span.span_kind in ('piece', 'head')
         and open_span.is_area = 1
@@ -202,7 +194,7 @@ listed as (
             cut_span.place_text_number = next_area.place_text_number
             and cut_span.group_number = next_area.group_number
             and cut_span.piece_number = next_area.piece_number
-    inner join place_hit as tail_hit
+    inner join core.place_hit as tail_hit
         on
             cut_span.tail_key = tail_hit.span_key
             and tail_hit.country_code = next_area.country_code
@@ -221,8 +213,8 @@ holding as (
         cut_span.head_key,
         cut_span.tail_key
     from cut_span
-    inner join place_hit as head_hit on cut_span.head_key = head_hit.span_key
-    inner join place_hit as tail_hit
+    inner join core.place_hit as head_hit on cut_span.head_key = head_hit.span_key
+    inner join core.place_hit as tail_hit
         on cut_span.tail_key = tail_hit.span_key and head_hit.country_code = tail_hit.country_code
     where
         (
@@ -250,7 +242,7 @@ piece_count as (
     select
         place_text_number,
         count(distinct group_number * 1000 + piece_number) as pieces
-    from place_span
+    from core.place_span
     where span_kind = 'piece'
     group by place_text_number
 ),
@@ -357,7 +349,7 @@ part_count as (
         group_number,
         piece_number,
         max(part_number) as parts
-    from place_span
+    from core.place_span
     where span_kind = 'part' and part_number > 1
     group by place_text_number, group_number, piece_number
 ),
@@ -368,7 +360,7 @@ unread as (
         piece_span.place_text_number,
         piece_span.group_number,
         piece_span.piece_number + 1 as piece_number
-    from place_span as piece_span
+    from core.place_span as piece_span
     left join atom
         on
             piece_span.place_text_number = atom.place_text_number
@@ -392,7 +384,7 @@ cut_off as (
         tail.piece_number,
         tail.part_number
     from atom as tail
-    inner join place_span as head
+    inner join core.place_span as head
         on
             tail.place_text_number = head.place_text_number
             and tail.group_number = head.group_number
@@ -424,7 +416,7 @@ part_unread as (
     select
         part_span.place_text_number,
         part_span.group_number
-    from place_span as part_span
+    from core.place_span as part_span
     inner join place_text on part_span.place_text_number = place_text.place_text_number
     left join atom
         on

@@ -33,10 +33,6 @@ place_atom as (
     from core.place_atom
 ),
 
-place_hit as (
-    select * from core.place_hit
-),
-
 -- Words that some small town is called by too; without a country or region that holds it, the town is not meant.
 general as (
     select
@@ -145,7 +141,7 @@ meant as (
         end as hint_score
     from place_atom
     inner join place_text on place_atom.place_text_number = place_text.place_text_number
-    inner join place_hit on place_atom.span_key = place_hit.span_key
+    inner join core.place_hit on place_atom.span_key = place_hit.span_key
     left join dependency on place_hit.country_code = dependency.country_code
     where
         (

@@ -25,10 +25,6 @@ place_span as (
     where span_kind = 'part' and length(span_key) between 5 and 30 and not regexp_matches(span_key, '[0-9]')
 ),
 
-place_atom as (
-    select * from core.place_atom
-),
-
 container as (
     select distinct
         place_candidate.place_text_number,
@@ -78,7 +74,7 @@ unread as (
         place_span.*,
         place_atom.atom_number as read_atom_number
     from place_span
-    left join place_atom
+    left join core.place_atom
         on
             place_span.place_text_number = place_atom.place_text_number
             and (
@@ -107,7 +103,7 @@ after_atom as (
         unread.part_number,
         min(place_atom.atom_number) as atom_number
     from unread
-    inner join place_atom
+    inner join core.place_atom
         on
             unread.place_text_number = place_atom.place_text_number
             and unread.group_number = place_atom.group_number

@@ -7,13 +7,9 @@
 -- before it ('Jerusalem, Isreal'): one wrong, missing, swapped or added letter, two in nine letters or more.
 with
 
-place_span as (
-    select * from core.place_span
-),
-
 span as (
     select distinct span_key
-    from place_span
+    from core.place_span
 ),
 
 gazetteer_name as (
@@ -90,7 +86,7 @@ unnamed as (
     select distinct
         place_span.span_key,
         case when length(place_span.span_key) >= 9 then 2 else 1 end as typos_allowed
-    from place_span
+    from core.place_span
     left join named on place_span.span_key = named.span_key
     where
         place_span.span_kind = 'part'

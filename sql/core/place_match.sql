@@ -9,10 +9,6 @@
 -- The home's own aliases are believed whatever stands beside them.
 with
 
-place_text as (
-    select * from core.place_text
-),
-
 place_candidate as (
     select every_candidate.*
     from core.place_candidate as every_candidate
@@ -21,10 +17,6 @@ place_candidate as (
             every_candidate.place_text_number = place_bracket.place_text_number
             and every_candidate.atom_number = place_bracket.atom_number
     where place_bracket.atom_number is null
-),
-
-every_fuzzy as (
-    select * from core.place_fuzzy
 ),
 
 dependency as (
@@ -113,7 +105,7 @@ vague as (
             end
         ) as likely_place_id
     from choice
-    inner join place_text on choice.place_text_number = place_text.place_text_number
+    inner join core.place_text on choice.place_text_number = place_text.place_text_number
     inner join place_candidate as other
         on
             choice.place_text_number = other.place_text_number
@@ -184,7 +176,7 @@ contradiction as (
 -- What is read as a place elsewhere counts as misspelt only where the word after it contradicts it.
 place_fuzzy as (
     select every_fuzzy.*
-    from every_fuzzy
+    from core.place_fuzzy as every_fuzzy
     left join contradiction
         on
             every_fuzzy.place_text_number = contradiction.place_text_number
@@ -465,7 +457,7 @@ found as (
         case when country.country_code is null then 'unknown' else 'resolved' end as place_status,
         case when country.country_code is null then 0.0 else 1.0 end as match_score,
         case when country.country_code is null then 'none' else 'hint' end as match_method
-    from place_text
+    from core.place_text
     left join country
         on
             place_text.country_hint = country.country_code
@@ -489,6 +481,6 @@ select
     found.place_status,
     cast(found.match_score as double) as match_score,
     found.match_method
-from place_text
+from core.place_text
 inner join found on place_text.place_text_number = found.place_text_number
 order by place_text.place_text_number, candidate_number

@@ -1,15 +1,7 @@
 -- Grain: place x rated place or area that speaks for it (or, is_inside, lies within a place known only by country).
 -- Rules: R2 (the place itself, its region, its country, areas containing it), P3 (worst case within a country).
 -- An area lies within a country where it covers one of the country's cities.
-with places as (
-    select * from core.place
-),
-
-nodes as (
-    select * from core.rated_node
-),
-
-cities as (
+with cities as (
     select
         country_code,
         latitude,
@@ -25,7 +17,7 @@ areas as (
         latitude,
         longitude,
         radius_km
-    from nodes
+    from core.rated_node
     where place_type = 'area'
 ),
 
@@ -55,25 +47,25 @@ ancestors as (
     select
         place_key,
         place_id as ancestor_id
-    from places
+    from core.place
     where place_type <> 'unknown'
     union
     select
         place_key,
         city_place_id as ancestor_id
-    from places
+    from core.place
     where city_place_id is not null
     union
     select
         place_key,
         region_code as ancestor_id
-    from places
+    from core.place
     where region_code is not null
     union
     select
         place_key,
         country_code as ancestor_id
-    from places
+    from core.place
     where country_code is not null
 )
 
@@ -83,15 +75,15 @@ select
     n.specificity,
     false as is_inside
 from ancestors as a
-inner join nodes as n on a.ancestor_id = n.place_id
+inner join core.rated_node as n on a.ancestor_id = n.place_id
 union all
 select
     p.place_key,
     n.node_key,
     n.specificity,
     false as is_inside
-from nodes as n
-inner join places as p
+from core.rated_node as n
+inner join core.place as p
     on
         p.precision in ('city', 'site') and n.place_type = 'area'
         and p.latitude between n.latitude - n.radius_km / 110.0 and n.latitude + n.radius_km / 110.0
@@ -113,8 +105,8 @@ select
     n.node_key,
     n.specificity,
     true as is_inside
-from places as p
-inner join nodes as n on p.country_code = n.country_code
+from core.place as p
+inner join core.rated_node as n on p.country_code = n.country_code
 where p.precision = 'country' and n.place_type in ('region', 'city', 'site')
 union all
 select
@@ -122,6 +114,6 @@ select
     c.node_key,
     c.specificity,
     true as is_inside
-from places as p
+from core.place as p
 inner join covered as c on p.country_code = c.country_code
 where p.precision = 'country'

@@ -11,19 +11,7 @@
 -- of what is binding what is not met, so that nothing met hides it; the stricter obligation, but a prohibition that is
 -- lifted asks no more and comes last; the worse result; what is due already, then what is due first; a certain one
 -- before one that only may hold, which else counts as if it held; the narrower rule, the longer lead.
-with rules as (
-    select * from reference.policy_rule
-),
-
-trips as (
-    select * from core.policy_trip
-),
-
-reviews as (
-    select * from core.policy_review
-),
-
-parameter as (
+with parameter as (
     select
         as_of,
         office_timezone
@@ -34,7 +22,7 @@ lead_times as (
     select distinct
         days_after_return is not null as is_after_return,
         coalesce(days_after_return, -lead_days) as day_offset
-    from rules
+    from reference.policy_rule
 ),
 
 counted_days as (
@@ -42,14 +30,14 @@ counted_days as (
         departs_timezone as timezone,
         departs_date as counted_date,
         false as is_after_return
-    from trips
+    from core.policy_trip
     where departs_date is not null
     union all
     select distinct
         p.office_timezone as timezone,
         t.returns_date as counted_date,
         true as is_after_return
-    from trips as t
+    from core.policy_trip as t
     cross join parameter as p
     where t.returns_date is not null
 ),
@@ -121,9 +109,9 @@ paired as (
             when r.decisive = 'departure' then t.departure_evacuation_rating_id
             else t.registration_evacuation_rating_id
         end as decisive_evacuation_rating_id
-    from trips as t
+    from core.policy_trip as t
     cross join parameter as p
-    inner join rules as r
+    inner join reference.policy_rule as r
         on
             coalesce(r.is_international = t.is_international, true)
             and coalesce(r.travels_with_students = t.travels_with_students, true)
@@ -184,9 +172,9 @@ answered as (
             and case when t.days_after_return is null then t.departs_date else t.returns_date end = d.counted_date
             and (t.days_after_return is not null) = d.is_after_return
             and coalesce(t.days_after_return, -t.lead_days) = d.day_offset
-    left join reviews as o
+    left join core.policy_review as o
         on t.trip_key = o.trip_key and t.review_kind = o.review_kind and o.review_scope = 'traveller'
-    left join reviews as g
+    left join core.policy_review as g
         on
             t.trip_key = g.trip_key and t.review_kind = g.review_kind and g.review_scope = 'group'
             and t.review_scope = 'group'

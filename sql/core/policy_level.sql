@@ -39,10 +39,6 @@ moments as (
     from trips
 ),
 
-stops as (
-    select * from core.policy_stop
-),
-
 -- Distinct here, and not before: ratings joined to moments by time alone would be hundreds of rows a moment.
 asked as (
     select distinct
@@ -51,12 +47,8 @@ asked as (
         m.happens_at,
         s.zone_key
     from moments as m
-    inner join stops as s on m.trip_key = s.trip_key
+    inner join core.policy_stop as s on m.trip_key = s.trip_key
     where m.moment <> 'trip'
-),
-
-ratings as (
-    select * from core.policy_rating
 ),
 
 in_force as (
@@ -70,7 +62,7 @@ in_force as (
         r.rating_id,
         r.evacuation_rating_id
     from asked as a
-    inner join ratings as r
+    inner join core.policy_rating as r
         on a.zone_key = r.zone_key and a.happens_at >= r.starts_at and a.happens_at < r.ends_at
     union all
     select
@@ -82,8 +74,8 @@ in_force as (
         r.evacuation_rank,
         r.rating_id,
         r.evacuation_rating_id
-    from stops as s
-    inner join ratings as r
+    from core.policy_stop as s
+    inner join core.policy_rating as r
         on s.zone_key = r.zone_key and s.starts_at < r.ends_at and s.ends_at > r.starts_at
 ),
 
@@ -120,7 +112,7 @@ highest as (
 
 unknown_places as (
     select distinct trip_key
-    from stops
+    from core.policy_stop
     where zone_key is null
 )
 

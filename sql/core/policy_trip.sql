@@ -1,13 +1,5 @@
 -- Grain: trip that policy judges, with every fact that rules compare.
 -- Rules: C1, C2, S2. All that policy_case reads of a trip, so that another policy can be tried on published facts.
-with trips as (
-    select * from core.policy_person
-),
-
-levels as (
-    select * from core.policy_level
-)
-
 select
     t.trip_key,
     t.trip_id,
@@ -46,7 +38,7 @@ select
     h.evacuation_status as highest_evacuation,
     h.rating_id as highest_rating_id,
     h.evacuation_rating_id as highest_evacuation_rating_id
-from trips as t
-inner join levels as r on t.trip_key = r.trip_key and r.moment = 'registration'
-inner join levels as d on t.trip_key = d.trip_key and d.moment = 'departure'
-inner join levels as h on t.trip_key = h.trip_key and h.moment = 'trip'
+from core.policy_person as t
+inner join core.policy_level as r on t.trip_key = r.trip_key and r.moment = 'registration'
+inner join core.policy_level as d on t.trip_key = d.trip_key and d.moment = 'departure'
+inner join core.policy_level as h on t.trip_key = h.trip_key and h.moment = 'trip'

@@ -9,17 +9,13 @@ with ratings as (
         longitude,
         radius_km
     from core.rating_period
-),
-
-nodes as (
-    select * from core.rated_node
 )
 
 select
     r.rating_id,
     n.node_key
 from ratings as r
-inner join nodes as n on r.place_id = n.place_id
+inner join core.rated_node as n on r.place_id = n.place_id
 where
     r.place_type <> 'area'
     or (

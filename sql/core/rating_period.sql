@@ -9,11 +9,7 @@
 -- that resolves to nothing.
 -- One text may name several places ('Israel and Palestine'): the rating is of each. Two texts of one provider that
 -- mean the same place at the same instant count as one, at the higher level.
-with claims as (
-    select * from stage.rating
-),
-
-places as (
+with places as (
     select
         place_id,
         place_name,
@@ -57,7 +53,7 @@ placed as (
             when m.place_status = 'unknown' and c.place_type = 'country' then coalesce(k.place_id, m.place_id)
             else m.place_id
         end as place_id
-    from claims as c
+    from stage.rating as c
     left join matched as m
         on
             c.place = m.place_text

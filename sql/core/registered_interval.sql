@@ -2,11 +2,7 @@
 -- Rules: A1 (what observed trips are compared with), S7 (an open stay ends with the trip's declared end, else after
 -- open_ended_days, and is_open), S2 (cancelled registrations cover nothing; they are kept, flagged, for the words of a
 -- finding).
-with stays as (
-    select * from core.stated_stay
-),
-
-declared as (
+with declared as (
     select
         trip_key,
         max(coalesce(ends_date, starts_date)) as ends_date
@@ -36,7 +32,7 @@ select
         case when d.ends_date >= s.starts_date then d.ends_date end,
         s.starts_date + a.open_ended_days
     ) as ends_date
-from stays as s
+from core.stated_stay as s
 inner join core.place as p on s.place_key = p.place_key
 cross join parameter as a
 left join declared as d on s.trip_key = d.trip_key

@@ -6,11 +6,7 @@
 -- 24:00, and presences of one trip that share a boundary date meet at its noon. A segment without any time keeps NULLs
 -- and is found by a check. zone_transition claims ambiguous and nonexistent local times for the offset before the
 -- change.
-with segments as (
-    select * from stage.segment
-),
-
-identity as (
+with identity as (
     select
         identity_text,
         identity_key
@@ -60,10 +56,6 @@ matched as (
     where m.candidate_number = 1
 ),
 
-zones as (
-    select * from reference.zone_transition
-),
-
 placed as (
     select
         s.segment_key,
@@ -104,7 +96,7 @@ placed as (
         f.longitude as from_longitude,
         d.latitude as to_latitude,
         d.longitude as to_longitude
-    from segments as s
+    from stage.segment as s
     inner join identity as i on s.identity_text = i.identity_text
     inner join travellers as t on i.identity_key = t.identity_key
     inner join trips as r on s.source = r.source and s.trip_ref = r.trip_ref and t.traveller_key = r.traveller_key
@@ -241,12 +233,12 @@ in_utc as (
         ) as is_time_flagged
     from local_times as l
     left join way as w on l.segment_key = w.segment_key
-    left join zones as zs
+    left join reference.zone_transition as zs
         on
             case when l.segment_kind = 'movement' then l.from_timezone else l.to_timezone end = zs.timezone
             and year(l.starts_wall) = zs.local_year
             and l.starts_wall >= zs.local_starts and l.starts_wall < zs.local_ends
-    left join zones as ze
+    left join reference.zone_transition as ze
         on
             l.to_timezone = ze.timezone
             and year(l.ends_wall) = ze.local_year

@@ -9,50 +9,13 @@
 -- open_ended_days at most. What ends it in any feed (the trip's declared end, the next departure) ends it here. Where
 -- the next departure is from home and lies in the past, somebody came home unseen, and the days before are not known.
 -- These days begin the day after the arrival, and are is_vague: what another stay shows for certain goes before them.
-with segments as (
-    select
-        s.segment_key,
-        s.trip_key,
-        s.traveller_key,
-        s.source,
-        s.segment_kind,
-        s.segment_type,
-        s.segment_status = 'cancelled' as is_cancelled,
-        s.segment_status = 'confirmed' as is_confirmed,
-        s.to_place_key,
-        s.to_place_status,
-        s.to_candidate_count,
-        s.from_place_key,
-        s.starts_date,
-        s.ends_date,
-        s.starts_at,
-        s.ends_at,
-        -- Legs of one date without times are in the order in which they are told: their noons depend on the zones.
-        case when s.starts_has_time then s.starts_at else cast(s.starts_date as timestamp) + interval 12 hour end
-            as chain_at,
-        case when s.starts_has_time then s.ends_at end as chain_until_at,
-        f.country_code as from_country_code,
-        d.country_code as to_country_code,
-        t.home_country_code
-    from core.segment as s
-    inner join core.traveller as t on s.traveller_key = t.traveller_key
-    inner join core.place as d on s.to_place_key = d.place_key
-    left join core.place as f on s.from_place_key = f.place_key
-    where s.starts_date is not null
-),
-
-trips as (
+with trips as (
     select
         trip_key,
-        bool_and(is_cancelled) as is_cancelled
-    from segments
+        bool_and(segment_status = 'cancelled') as is_cancelled
+    from core.segment
+    where starts_date is not null
     group by trip_key
-),
-
-counted as (
-    select s.*
-    from segments as s
-    inner join trips as t on s.trip_key = t.trip_key and s.is_cancelled = t.is_cancelled
 ),
 
 parameter as (
@@ -66,16 +29,38 @@ parameter as (
 
 -- A movement that a trip tells twice counts once, as the first of its segments.
 first_told as (
-    select min(segment_key) as segment_key
-    from counted
-    where segment_kind = 'movement'
-    group by trip_key, to_place_key, starts_at
+    select min(s.segment_key) as segment_key
+    from core.segment as s
+    inner join trips as t on s.trip_key = t.trip_key and (s.segment_status = 'cancelled') = t.is_cancelled
+    where s.segment_kind = 'movement' and s.starts_date is not null
+    group by s.trip_key, s.to_place_key, s.starts_at
 ),
 
 movements as (
-    select c.*
-    from counted as c
-    semi join first_told as f on c.segment_key = f.segment_key
+    select
+        s.segment_key,
+        s.trip_key,
+        s.traveller_key,
+        s.source,
+        s.segment_status = 'cancelled' as is_cancelled,
+        s.to_place_key,
+        s.from_place_key,
+        s.starts_date,
+        s.ends_date,
+        s.starts_at,
+        s.ends_at,
+        -- Legs of one date without times are in the order in which they are told: their noons depend on the zones.
+        case when s.starts_has_time then s.starts_at else cast(s.starts_date as timestamp) + interval 12 hour end
+            as chain_at,
+        case when s.starts_has_time then s.ends_at end as chain_until_at,
+        t.home_country_code,
+        coalesce(f.country_code = t.home_country_code, false) as is_from_home,
+        coalesce(d.country_code = t.home_country_code, false) as is_to_home
+    from core.segment as s
+    semi join first_told as o on s.segment_key = o.segment_key
+    inner join core.traveller as t on s.traveller_key = t.traveller_key
+    inner join core.place as d on s.to_place_key = d.place_key
+    left join core.place as f on s.from_place_key = f.place_key
 ),
 
 chained as (
@@ -84,17 +69,16 @@ chained as (
         lead(starts_at) over in_trip as next_starts_at,
         lead(starts_date) over in_trip as next_starts_date,
         lead(from_place_key) over in_trip as next_place_key,
-        lead(from_country_code) over in_trip as next_country_code,
         lag(segment_key) over in_trip is null as is_first,
         lead(starts_at) over in_source as later_starts_at,
         lead(starts_date) over in_source as later_starts_date,
-        lead(from_country_code) over in_source as later_country_code,
-        max(case when from_country_code = home_country_code then starts_at end) over (
+        lead(from_place_key) over in_source as later_place_key,
+        max(case when is_from_home then starts_at end) over (
             partition by trip_key
             order by chain_at, chain_until_at, segment_key
             rows between unbounded preceding and current row
         ) as left_home_at,
-        min(case when to_country_code = home_country_code then ends_date end) over (
+        min(case when is_to_home then ends_date end) over (
             partition by trip_key
             order by chain_at, chain_until_at, segment_key
             rows between current row and unbounded following
@@ -111,9 +95,34 @@ chained as (
         )
 ),
 
-arrivals as (
+legs as (
     select
         c.*,
+        d.country_code as to_country_code,
+        n.country_code as next_country_code,
+        l.country_code as later_country_code
+    from chained as c
+    inner join core.place as d on c.to_place_key = d.place_key
+    left join core.place as n on c.next_place_key = n.place_key
+    left join core.place as l on c.later_place_key = l.place_key
+),
+
+arrivals as (
+    select
+        c.segment_key,
+        c.trip_key,
+        c.source,
+        c.to_place_key,
+        c.from_place_key,
+        c.next_place_key,
+        c.starts_date,
+        c.ends_date,
+        c.next_starts_date,
+        c.left_home_at,
+        c.came_home_date,
+        c.is_first,
+        c.home_country_code,
+        c.to_country_code,
         coalesce(
             case
                 when c.next_starts_at is not null
@@ -139,7 +148,7 @@ arrivals as (
         coalesce(
             c.next_country_code <> c.to_country_code and c.next_country_code is distinct from c.home_country_code, false
         ) as is_gap
-    from chained as c
+    from legs as c
     cross join parameter as a
 ),
 
@@ -195,26 +204,28 @@ stays as (
     union all
     -- A first leg that leaves a foreign place.
     select
-        segment_key,
-        from_place_key as place_key,
-        starts_date,
-        starts_date as ends_date,
+        a.segment_key,
+        a.from_place_key as place_key,
+        a.starts_date,
+        a.starts_date as ends_date,
         cast(null as timestamp) as left_home_at,
         cast(null as date) as came_home_date,
         false as is_vague
-    from chained
-    where is_first and from_place_key is not null and from_country_code is distinct from home_country_code
+    from arrivals as a
+    inner join core.place as p on a.from_place_key = p.place_key
+    where a.is_first and p.country_code is distinct from a.home_country_code
     union all
     select
-        segment_key,
-        to_place_key as place_key,
-        starts_date,
-        ends_date,
+        s.segment_key,
+        s.to_place_key as place_key,
+        s.starts_date,
+        s.ends_date,
         cast(null as timestamp) as left_home_at,
         cast(null as date) as came_home_date,
-        to_candidate_count > 1 as is_vague
-    from counted
-    where segment_kind in ('lodging', 'presence')
+        s.to_candidate_count > 1 as is_vague
+    from core.segment as s
+    inner join trips as t on s.trip_key = t.trip_key and (s.segment_status = 'cancelled') = t.is_cancelled
+    where s.segment_kind in ('lodging', 'presence') and s.starts_date is not null
     union all
     select
         s.segment_key,
@@ -224,9 +235,10 @@ stays as (
         cast(null as timestamp) as left_home_at,
         cast(null as date) as came_home_date,
         true as is_vague
-    from counted as s
+    from core.segment as s
+    inner join trips as t on s.trip_key = t.trip_key and (s.segment_status = 'cancelled') = t.is_cancelled
     inner join core.segment_candidate as c on s.segment_key = c.segment_key and s.to_place_key <> c.place_key
-    where s.segment_kind in ('lodging', 'presence') and s.to_candidate_count > 1
+    where s.segment_kind in ('lodging', 'presence') and s.to_candidate_count > 1 and s.starts_date is not null
 ),
 
 unended as (
@@ -239,21 +251,24 @@ unended as (
         g.trip_key,
         g.traveller_key,
         g.segment_kind,
-        g.home_country_code,
-        g.is_confirmed,
+        t.home_country_code,
+        g.segment_status = 'confirmed' as is_confirmed,
         p.country_code,
         case when g.segment_kind = 'movement' then coalesce(m.ends_at, g.ends_at) else g.starts_at end as since_at
     from stays as s
-    inner join counted as g on s.segment_key = g.segment_key
+    inner join core.segment as g on s.segment_key = g.segment_key
+    inner join core.traveller as t on g.traveller_key = t.traveller_key
     inner join core.place as p on s.place_key = p.place_key
     cross join parameter as a
     left join core.movement_segment as k on s.segment_key = k.segment_key
     left join core.movement as m on k.movement_key = m.movement_key
-    left join chained as f on g.trip_key = f.trip_key and f.is_first
+    left join arrivals as f on g.trip_key = f.trip_key and f.is_first
+    left join core.place as o on f.from_place_key = o.place_key
     where
-        s.ends_date is null and s.starts_date < a.as_of_date and g.source = 'booking' and not g.is_cancelled
+        s.ends_date is null and s.starts_date < a.as_of_date
+        and g.source = 'booking' and g.segment_status <> 'cancelled'
         -- Whose home is not known is taken to have come back to where the booking set out from.
-        and p.country_code is distinct from coalesce(g.home_country_code, f.from_country_code)
+        and p.country_code is distinct from coalesce(t.home_country_code, o.country_code)
 ),
 
 departing as (
@@ -371,7 +386,7 @@ select
         else g.segment_kind
     end as segment_kind,
     g.segment_type,
-    g.is_cancelled,
+    g.segment_status = 'cancelled' as is_cancelled,
     s.place_key,
     p.country_code,
     g.to_place_status = 'fuzzy' as is_guessed,
@@ -381,6 +396,7 @@ select
     s.came_home_date,
     s.is_vague
 from shown as s
-inner join counted as g on s.segment_key = g.segment_key
+inner join core.segment as g on s.segment_key = g.segment_key
+inner join core.traveller as t on g.traveller_key = t.traveller_key
 inner join core.place as p on s.place_key = p.place_key
-where p.country_code is distinct from g.home_country_code or p.country_code is null
+where p.country_code is distinct from t.home_country_code or p.country_code is null

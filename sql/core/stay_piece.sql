@@ -1,16 +1,12 @@
 -- Grain: stay piece: traveller x place x half-open interval of one presence and one number of candidates.
 -- Rules: S5 (cut only where the number of candidates or the presence changes). Adjacent slices that say the same join.
 -- Most slices have no such neighbour and pass as they are, which spares them the grouping of their evidence.
-with slices as (
-    select * from core.stay_slice
-),
-
-ordered as (
+with ordered as (
     select
         *,
         coalesce(lag(ends_at) over alike = starts_at, false) as follows_on,
         coalesce(lead(starts_at) over alike = ends_at, false) as goes_on
-    from slices
+    from core.stay_slice
     window alike as (partition by traveller_key, place_key, presence, candidate_count order by starts_at)
 ),
 

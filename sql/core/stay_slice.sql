@@ -4,11 +4,7 @@
 -- Of the claims of a slice only those of the first precedence count. A place gives way to a better one that lies in
 -- it or in its area; what it said for the traveller's presence goes to that place. weight is 1 / candidate_count.
 -- A wider place only ever gives way to a finer one and near places follow one order, so that some place always stays.
-with claims as (
-    select * from core.episode
-),
-
-places as (
+with places as (
     select
         place_key,
         place_type,
@@ -25,14 +21,14 @@ boundaries as (
         traveller_key,
         episode_starts_at,
         starts_at as happens_at
-    from claims
+    from core.episode
     where claim_count > 1
     union
     select
         traveller_key,
         episode_starts_at,
         ends_at as happens_at
-    from claims
+    from core.episode
     where claim_count > 1
 ),
 
@@ -61,7 +57,7 @@ members as (
         c.segment_keys,
         min(c.precedence) over (partition by s.traveller_key, s.episode_starts_at, s.starts_at) as first_precedence
     from slices as s
-    inner join claims as c
+    inner join core.episode as c
         on
             s.traveller_key = c.traveller_key and s.episode_starts_at = c.episode_starts_at
             and s.starts_at >= c.starts_at and s.starts_at < c.ends_at
@@ -196,5 +192,5 @@ select
     trip_key,
     is_guessed,
     segment_keys
-from claims
+from core.episode
 where claim_count = 1

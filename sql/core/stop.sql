@@ -2,11 +2,7 @@
 -- Rules: S4 (until the next departure), S5 (a departure from elsewhere), S6 (short stops), S7 (no onward departure).
 -- A confirmed arrival waits for a confirmed departure; a possible one (waiting list, tentative) for any. Which
 -- record came first decides nothing.
-with movements as (
-    select * from core.movement
-),
-
-travellers as (
+with travellers as (
     select
         traveller_key,
         home_country_code
@@ -36,7 +32,7 @@ events as (
         starts_at as happens_at,
         true as is_departure,
         is_confirmed
-    from movements
+    from core.movement
     where from_place_key is not null
     union all
     select
@@ -45,7 +41,7 @@ events as (
         ends_at as happens_at,
         false as is_departure,
         is_confirmed
-    from movements
+    from core.movement
 ),
 
 ordered as (
@@ -98,9 +94,9 @@ departures as (
             when q.precision = 'region' and p.region_code = q.region_code then 'same'
             else 'elsewhere'
         end as next_departure
-    from movements as m
+    from core.movement as m
     inner join arrivals as a on m.movement_key = a.movement_key
-    inner join movements as n on m.traveller_key = n.traveller_key and a.next_departs_at = n.starts_at
+    inner join core.movement as n on m.traveller_key = n.traveller_key and a.next_departs_at = n.starts_at
     inner join places as p on m.to_place_key = p.place_key
     inner join places as q on n.from_place_key = q.place_key
     left join core.place_near as r on m.to_place_key = r.place_key and n.from_place_key = r.other_place_key
@@ -142,12 +138,12 @@ select
     coalesce(p.country_code = t.home_country_code, false) as is_home,
     coalesce(q.country_code = t.home_country_code, false) as is_next_home,
     coalesce(c.next_departure, 'none') as next_departure
-from movements as m
+from core.movement as m
 inner join arrivals as a on m.movement_key = a.movement_key
 inner join travellers as t on m.traveller_key = t.traveller_key
 inner join places as p on m.to_place_key = p.place_key
 left join chosen as c on m.movement_key = c.movement_key and c.choice = 1
-left join movements as n on c.next_movement_key = n.movement_key
+left join core.movement as n on c.next_movement_key = n.movement_key
 left join places as q on n.from_place_key = q.place_key
 left join links as l on m.trip_key = l.trip_key
 left join declared as d on l.main_trip_key = d.main_trip_key and d.declared_ends_at > m.ends_at

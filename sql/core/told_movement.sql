@@ -1,14 +1,6 @@
 -- Grain: movement as its feeds tell it, apart from what the traveller's other movements say of its times.
 -- Rules: S3 (evidence is the union, the newest update wins, times win over dates).
-with members as (
-    select * from core.movement_segment
-),
-
-segments as (
-    select * from core.segment
-),
-
-united as (
+with united as (
     select
         m.movement_key,
         max(s.trip_key) as trip_key,
@@ -23,8 +15,8 @@ united as (
                 segment_key := s.segment_key
             )
         ) as segment_key
-    from members as m
-    inner join segments as s on m.segment_key = s.segment_key
+    from core.movement_segment as m
+    inner join core.segment as s on m.segment_key = s.segment_key
     group by m.movement_key
 )
 
@@ -49,4 +41,4 @@ select
     u.has_disagreement,
     u.segment_keys
 from united as u
-inner join segments as s on u.segment_key = s.segment_key
+inner join core.segment as s on u.segment_key = s.segment_key

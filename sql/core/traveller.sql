@@ -11,10 +11,6 @@ with identity as (
     from core.identity
 ),
 
-people as (
-    select * from stage.person
-),
-
 parameter as (
     select
         as_of,
@@ -42,7 +38,7 @@ one_each as (
         concat('person:', p.person_id) as identity_key,
         'matched' as identity_status,
         'on the roster; no feed names the person' as identity_reason
-    from people as p
+    from stage.person as p
     left join told as t on t.identity_key = concat('person:', p.person_id)
     where t.identity_key is null
 )
@@ -60,5 +56,5 @@ select
         as home_country_code,
     coalesce(p.is_on_roster and coalesce(p.active_to_date >= cast(s.as_of as date), true), false) as is_on_roster
 from one_each as o
-left join people as p on o.identity_key = concat('person:', p.person_id)
+left join stage.person as p on o.identity_key = concat('person:', p.person_id)
 cross join parameter as s

@@ -2,15 +2,7 @@
 -- Rules: S3 and section 9 (what shares a segment with a registration belongs to it), F1 (a lost segment makes a trip
 -- incomplete), S2 (cancelled trips are kept and do not count; a forwarded one may have lost but one leg; an expense
 -- report of which every line is personal is a personal trip).
-with trip_references as (
-    select * from core.trip_reference
-),
-
-links as (
-    select * from core.trip_link
-),
-
-registrations as (
+with registrations as (
     select
         trip_id,
         min(coalesce(registered_at, received_at)) as registered_at,
@@ -38,7 +30,7 @@ segment_facts as (
         bool_or(p.country_code is distinct from t.home_country_code) as leaves_home,
         bool_or(s.starts_at is null) as has_no_time
     from core.segment as s
-    inner join links as l on s.trip_key = l.trip_key
+    inner join core.trip_link as l on s.trip_key = l.trip_key
     inner join core.traveller as t on s.traveller_key = t.traveller_key
     inner join core.place as p on s.to_place_key = p.place_key
     group by l.main_trip_key
@@ -70,8 +62,8 @@ sources as (
         max(case when r.source = 'booking' then 1 else 0 end) as has_booking,
         max(case when r.source = 'expense' then 1 else 0 end) as has_expense,
         bool_or(x.lost_ref is not null) as has_lost
-    from trip_references as r
-    inner join links as l on r.trip_key = l.trip_key
+    from core.trip_reference as r
+    inner join core.trip_link as l on r.trip_key = l.trip_key
     left join lost as x
         on
             r.source = x.source
@@ -102,8 +94,8 @@ select
     coalesce(s.has_lost or f.has_no_time, true) as is_incomplete,
     s.has_booking = 1 as has_booking,
     s.has_expense = 1 as has_expense
-from trip_references as r
-inner join links as l on r.trip_key = l.trip_key and l.main_trip_key = r.trip_key
+from core.trip_reference as r
+inner join core.trip_link as l on r.trip_key = l.trip_key and l.main_trip_key = r.trip_key
 left join registrations as g on r.source = 'registration' and r.trip_ref = g.trip_id
 left join segment_facts as f on r.trip_key = f.trip_key
 left join sources as s on r.trip_key = s.trip_key

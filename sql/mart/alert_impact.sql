@@ -10,10 +10,6 @@ with reach as (
     where reach <> 'unknown'
 ),
 
-covers as (
-    select * from core.alert_cover
-),
-
 places as (
     select
         place_key,
@@ -105,7 +101,7 @@ judged as (
             else m.precision in ('country', 'region') and c.place_id is not null
         end as is_reached
     from measured as m
-    left join covers as c
+    left join core.alert_cover as c
         on m.alert_id = c.alert_id and m.candidate_number = c.candidate_number and m.place_id = c.place_id
 ),
 

@@ -2,15 +2,7 @@
 -- Rules: E2 (only person_days is additive), E3 (office weeks; as_of parts actual from planned), E4.
 -- People and trips are counted by grouping, a trip being one traveller's: distinct counts of all cells would not fit
 -- into memory. Time is divided last.
-with cells as (
-    select * from core.exposure_cell
-),
-
-weeks as (
-    select * from core.week
-),
-
-places as (
+with places as (
     select
         place_key,
         place_id,
@@ -39,7 +31,7 @@ by_traveller as (
         sum(actual_parts) as actual_parts,
         sum(nights) as nights,
         sum(arrivals) as arrivals
-    from cells
+    from core.exposure_cell
     group by week_number, place_key, risk_level, group_key, traveller_key
 ),
 
@@ -79,7 +71,7 @@ select
     cast(s.nights as bigint) as traveller_nights,
     cast(s.arrivals as bigint) as arrivals
 from summed as s
-inner join weeks as w on s.week_number = w.week_number
+inner join core.week as w on s.week_number = w.week_number
 inner join places as p on s.place_key = p.place_key
 order by
     w.week_start_date, p.country_code, p.place_id, s.risk_level, presence_group, s.affiliation

@@ -6,11 +6,7 @@
 -- each place's days are compared: those it has in both weeks, if at other levels, are re-rated, more is new, less is
 -- ended. All are whole numbers until the last line, for sums of fractions would depend on their order (E2). An open
 -- stay that has begun is known until as_of alone (S7), so its plan reaches just as far as is asked now.
-with weeks as (
-    select * from reference.bridge_week
-),
-
-parameter as (
+with parameter as (
     select as_of
     from reference.parameter
 ),
@@ -38,7 +34,7 @@ intervals as (
         e.candidate_count,
         false as is_then
     from mart.exposure as e
-    inner join weeks as w on e.starts_at < w.ends_at and e.ends_at > w.before_starts_at
+    inner join reference.bridge_week as w on e.starts_at < w.ends_at and e.ends_at > w.before_starts_at
 ),
 
 clipped as (
@@ -53,7 +49,7 @@ clipped as (
         greatest(epoch_us(least(i.ends_at, w.ends_at)) - epoch_us(greatest(i.starts_at, w.starts_at)), 0)
         * 2520 // i.candidate_count as week_parts
     from intervals as i
-    inner join weeks as w on i.week_start_date = w.week_start_date
+    inner join reference.bridge_week as w on i.week_start_date = w.week_start_date
 ),
 
 measured as (

@@ -1,11 +1,7 @@
 -- Grain: feed that is declared or came.
 -- Rules: F1 (account), F2 (the same bytes count once, and are as fresh as their last receipt), F3 (missing or older
 -- than its rhythm is stale; status says which).
-with feeds as (
-    select * from land.feed
-),
-
-files as (
+with files as (
     select
         feed,
         coalesce(last_received_at, received_at) as received_at,
@@ -58,7 +54,7 @@ select
         when c.newest_received_at + to_seconds(cast(f.rhythm_days * 86400 as bigint)) < p.known_at then 'stale'
         else 'current'
     end as status
-from feeds as f
+from land.feed as f
 full outer join counted as c on f.feed = c.feed
 cross join parameter as p
 order by feed

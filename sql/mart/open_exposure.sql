@@ -25,14 +25,6 @@ places as (
         place_id,
         precision
     from core.place
-),
-
-zones as (
-    select * from core.place_zone
-),
-
-levels as (
-    select * from core.zone_level
 )
 
 select
@@ -50,6 +42,6 @@ select
 from held as h
 inner join people as p on h.traveller_key = p.traveller_key
 inner join places as g on h.place_key = g.place_key
-left join zones as z on h.place_key = z.place_key
-left join levels as l on z.zone_key = l.zone_key and l.ends_at > h.held_from
+left join core.place_zone as z on h.place_key = z.place_key
+left join core.zone_level as l on z.zone_key = l.zone_key and l.ends_at > h.held_from
 order by h.stay_id, l.starts_at

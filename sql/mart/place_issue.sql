@@ -3,15 +3,7 @@
 -- A line of the text and a place id in the home's places.csv settles a text. Counted are the stays to which a segment
 -- of the text bears witness; a stay of several such texts counts with each. An open end counts up to as_of. A place not
 -- given at all is listed only where stays hang on it.
-with matches as (
-    select * from core.place_match
-),
-
-places as (
-    select * from core.place
-),
-
-parameter as (
+with parameter as (
     select as_of
     from reference.parameter
 ),
@@ -35,8 +27,8 @@ issues as (
         p.place_name,
         p.region_code,
         p.country_code
-    from matches as m
-    inner join places as p on m.place_id = p.place_id
+    from core.place_match as m
+    inner join core.place as p on m.place_id = p.place_id
     where m.place_status in ('unknown', 'fuzzy')
 ),
 

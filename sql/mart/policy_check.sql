@@ -1,11 +1,7 @@
 -- Grain: trip that policy judges x requirement that the policy in force names.
 -- Rules: C1 (risen instead of a breach), C2 (every result carries its why), S2 (cancelled and personal trips are left
 -- out). Of several rules that ask the same of a trip one is quoted (core.policy_case says which).
-with cases as (
-    select * from core.policy_case
-),
-
-trips as (
+with trips as (
     select
         trip_key,
         trip_id,
@@ -68,7 +64,7 @@ quoted as (
         trip_key,
         requirement,
         min(preference) as preference
-    from cases
+    from core.policy_case
     group by trip_key, requirement
 ),
 
@@ -119,7 +115,7 @@ worded as (
         n.thing,
         r.remedy,
         r.approver
-    from cases as c
+    from core.policy_case as c
     inner join quoted as k on c.trip_key = k.trip_key and c.preference = k.preference
     inner join trips as t on c.trip_key = t.trip_key
     inner join rules as r on c.rule_number = r.rule_number
@@ -296,7 +292,7 @@ asking_nothing as (
     cross join requirements as q
     left join trips as r on t.registered_trip_id = r.trip_id
     left join quoted as k on t.trip_key = k.trip_key and q.requirement = k.requirement
-    left join cases as c on k.trip_key = c.trip_key and k.preference = c.preference
+    left join core.policy_case as c on k.trip_key = c.trip_key and k.preference = c.preference
     where c.status is null or (c.status = 'not_applicable' and not c.is_undetermined)
 ),
 

@@ -2,11 +2,7 @@
 -- Rules: A4 (a decision survives rebuilds and follows the trip), C2. A decision belongs to the trip of its id; where
 -- that is gone, as when a booking was registered since or issued anew, to the trip of the same traveller that departs
 -- nearest to the day it was made for, within 3 days.
-with decisions as (
-    select * from reference.policy_decision
-),
-
-trips as (
+with trips as (
     select
         t.trip_id,
         p.traveller_id,
@@ -19,13 +15,13 @@ exact as (
     select
         d.decision_number,
         t.trip_id
-    from decisions as d
+    from reference.policy_decision as d
     inner join trips as t on d.trip_id = t.trip_id
 ),
 
 homeless as (
     select d.*
-    from decisions as d
+    from reference.policy_decision as d
     anti join exact as e on d.decision_number = e.decision_number
 ),
 
@@ -64,7 +60,7 @@ newest as (
         max(case when d.decision <> 'note' then d.decision_number end) as decision_number,
         max(case when d.note is not null then d.decision_number end) as note_number
     from placed as p
-    inner join decisions as d on p.decision_number = d.decision_number
+    inner join reference.policy_decision as d on p.decision_number = d.decision_number
     group by p.trip_id, d.requirement
 )
 
@@ -78,6 +74,6 @@ select
     coalesce(d.decided_by, w.decided_by) as decided_by
 from newest as n
 inner join trips as t on n.trip_id = t.trip_id
-left join decisions as d on n.decision_number = d.decision_number
-left join decisions as w on n.note_number = w.decision_number
+left join reference.policy_decision as d on n.decision_number = d.decision_number
+left join reference.policy_decision as w on n.note_number = w.decision_number
 order by n.trip_id, n.requirement

@@ -2,15 +2,7 @@
 -- Rules: S1 to S9, section 9 (since_at, until_at). ends_at is NULL while nothing says when the stay ends (S7).
 -- Rows lie by home, length (up to eight days, then each class twice as long as the one before) and start: who is away
 -- at an instant is then read from a few neighbouring rows of each length, whatever the number of years.
-with pieces as (
-    select * from core.stay_piece
-),
-
-places as (
-    select * from core.place
-),
-
-runs as (
+with runs as (
     select
         stay_id,
         since_at,
@@ -61,12 +53,12 @@ select
             )
         )
     ) as evidence
-from pieces as s
+from core.stay_piece as s
 cross join core.record_prefix as f
 inner join runs as r on s.stay_id = r.stay_id
 inner join core.pseudonym as p on s.traveller_key = p.traveller_key
 inner join core.trip_reference as t on s.trip_key = t.trip_key
-inner join places as g on s.place_key = g.place_key
+inner join core.place as g on s.place_key = g.place_key
 left join historical as h on g.place_id = h.place_id
 order by
     s.is_home,

@@ -1,10 +1,6 @@
 -- Grain: person: everybody of the roster and everybody a feed names.
 -- Rules: S9, S10.
-with travellers as (
-    select * from core.traveller
-),
-
-pseudonyms as (
+with pseudonyms as (
     select
         traveller_key,
         traveller_id
@@ -30,7 +26,7 @@ select
     t.is_on_roster,
     c.mobile_phone is not null as has_phone,
     c.email is not null as has_email
-from travellers as t
+from core.traveller as t
 inner join pseudonyms as p on t.traveller_key = p.traveller_key
 left join contacts as c on t.traveller_key = c.traveller_key
 order by p.traveller_id

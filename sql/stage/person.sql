@@ -5,15 +5,7 @@
 -- force, or for who left from all that is known: an address that the roster gives leads to its person.
 -- A home country that is none stays as it is written, for a check to find.
 -- roster_name says which words are the family name, for core.name_form.
-with people as (
-    select * from land.people
-),
-
-country as (
-    select * from stage.country_text
-),
-
-ranked as (
+with ranked as (
     select
         *,
         bool_or(is_current) over (partition by person_id) as is_on_roster,
@@ -21,7 +13,7 @@ ranked as (
             partition by person_id
             order by case when is_current then 0 else 1 end, received_at desc, file_number desc, record_number desc
         ) as preference
-    from people
+    from land.people
 ),
 
 -- Most people have one row, so only the others are looked at again.
@@ -102,5 +94,5 @@ from ranked as p
 left join reached as r on p.person_id = r.person_id
 left join other_addresses as a on p.person_id = a.person_id
 left join other_phones as o on p.person_id = o.person_id
-left join country as c on p.home_country_code = c.country_text
+left join stage.country_text as c on p.home_country_code = c.country_text
 where p.preference = 1

@@ -3,11 +3,7 @@
 -- A file that states all places anew repeats most of them: of each place the first statement of a run of equal ones
 -- counts. It holds from its publication only where that lies after the statement before it was received, else from its
 -- receipt: what was true of an earlier day does not change because a date was not kept up.
-with claims as (
-    select * from stage.rating_claim
-),
-
--- Two records of one place in one file: the higher level counts.
+with -- Two records of one place in one file: the higher level counts.
 one_a_file as (
     select
         *,
@@ -15,7 +11,7 @@ one_a_file as (
             partition by feed, file_number, provider, category, place_type, place, latitude, longitude
             order by level desc nulls last, record_number asc
         ) as preference
-    from claims
+    from stage.rating_claim
     where is_statement
 ),
 
@@ -49,7 +45,7 @@ dated as (
     where received_before_at is null or said is distinct from said_before
     union all
     select * replace (coalesce(valid_from, published_at, received_at) as valid_from)
-    from claims
+    from stage.rating_claim
     where not is_statement
 ),
 

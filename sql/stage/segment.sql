@@ -13,31 +13,7 @@
 -- because a name alone does not make two trips one person's (S10). What forms are filled with (N/A, 00000, GUEST,
 -- noreply@…) is no id and no address unless the roster has it: else all who bear it would be one person.
 -- segment_key packs file, record and repetition (F1), so that it needs no sort and leads back to the bytes.
-with registrations as (
-    select * from land.registrations
-),
-
-bookings as (
-    select * from land.bookings
-),
-
-expenses as (
-    select * from land.expenses
-),
-
-booking_status as (
-    select * from reference.booking_status
-),
-
-expense_type as (
-    select * from reference.expense_type
-),
-
-country as (
-    select * from stage.country_text
-),
-
-registered as (
+with registered as (
     select
         'registration' as source,
         trip_id as trip_ref,
@@ -88,7 +64,7 @@ registered as (
         file_number,
         record_number,
         repetition
-    from registrations
+    from land.registrations
 ),
 
 booked as (
@@ -135,10 +111,10 @@ booked as (
         b.file_number,
         b.record_number,
         b.repetition
-    from bookings as b
-    left join booking_status as s
+    from land.bookings as b
+    left join reference.booking_status as s
         on regexp_extract(upper(b.status_code), '^\s*([A-Z]{2})\s*[0-9]*\s*$', 1) = s.status_code
-    left join country as c on b.country_code = c.country_text
+    left join stage.country_text as c on b.country_code = c.country_text
     where coalesce(upper(b.carrier_code), '') <> 'ARNK' and coalesce(trim(upper(b.status_code)), '') <> 'ARNK'
 ),
 
@@ -176,9 +152,9 @@ spent as (
         e.file_number,
         e.record_number,
         e.repetition
-    from expenses as e
-    left join expense_type as t on lower(trim(e.expense_type)) = t.expense_type
-    left join country as c on e.country_code = c.country_text
+    from land.expenses as e
+    left join reference.expense_type as t on lower(trim(e.expense_type)) = t.expense_type
+    left join stage.country_text as c on e.country_code = c.country_text
     where coalesce(t.places_traveller, true)
 ),
 

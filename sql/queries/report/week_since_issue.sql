@@ -14,10 +14,6 @@ with asked as (
     from mart.publication
 ),
 
-issued as (
-    select * from mart.issued_exposure
-),
-
 intervals as (
     select
         i.trip_mark,
@@ -28,7 +24,7 @@ intervals as (
         i.starts_at,
         case when i.is_open and i.starts_at < a.as_of then greatest(i.ends_at, a.as_of) else i.ends_at end as ends_at,
         true as is_then
-    from issued as i
+    from mart.issued_exposure as i
     cross join asked as a
     where i.starts_at is not null
     union all
@@ -86,7 +82,7 @@ changed_trips as (
 
 known_trips as (
     select distinct trip_mark
-    from issued
+    from mart.issued_exposure
 ),
 
 caused as (
