@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import errno
+import gc
 import os
 import sys
 from pathlib import Path
@@ -31,6 +32,8 @@ app = typer.Typer(
 )
 
 _STOPPED = 130
+_GC_OBJECTS = 100_000
+"""New objects after which garbage is looked for: what is imported lives on, and was looked through ever again."""
 INSTANT = "ISO 8601, such as 2026-11-22T08:00Z; without an offset it is office time, a date alone its midnight"
 
 
@@ -324,6 +327,7 @@ cli_privacy.add_to(app)
 
 def main() -> NoReturn:
     """Run the command line and exit with its code."""
+    gc.set_threshold(_GC_OBJECTS)
     code = execute(sys.argv[1:])
     # What was asked is done and what must be durable is on disk. The interpreter's own end is left out because
     # DuckDB's binding fills standard error with a list of "leaked" objects there after a failure.

@@ -19,6 +19,7 @@ import re
 import secrets
 import time
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import astuple, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -39,9 +40,21 @@ _BEFORE = " before"  # follows the name of a table that waits to be compared wit
 _DDL = """
 create table if not exists main.basis (code_sha256 varchar);
 create table if not exists main.seen_file (file_sha256 varchar);
-create table if not exists main.made (table_name varchar, inputs varchar, version varchar, row_count bigint);
+create table if not exists main.made (
+    table_name varchar, inputs varchar, version varchar, row_count bigint, content varchar
+);
 create table if not exists main.checked (inputs varchar, findings varchar);
 """
+
+
+@dataclass(frozen=True)
+class _Made:
+    """What a table was made of, the version that its readers know, its rows and, where it was asked, its content."""
+
+    inputs: str
+    version: str
+    rows: int = 0
+    content: str | None = None
 
 
 def kept_path(home: Home) -> Path:
@@ -88,9 +101,8 @@ class Kept:
         self._parameters: dict[str, Any] = {}
         self._found: dict[str, str] = {}
         con.execute(_DDL)
-        self._made: dict[str, tuple[str, str, int]] = {
-            table: (inputs, version_, rows)
-            for table, inputs, version_, rows in con.execute("select * from main.made").fetchall()
+        self._made: dict[str, _Made] = {
+            table: _Made(*made) for table, *made in con.execute("select * from main.made").fetchall()
         }
         self._checked: dict[str, str] = dict(con.execute("select * from main.checked").fetchall())
         # Until it is handed over the file promises nothing: a run that ends early leaves no half-true account.
@@ -115,9 +127,9 @@ class Kept:
     def is_current(self, table: str, inputs: str) -> bool:
         """Whether a table of the file was made of just these inputs; it then counts as made."""
         known = self._made.get(table)
-        if known is None or known[0] != inputs:
+        if known is None or known.inputs != inputs:
             return False
-        self._versions[table] = known[1]
+        self._versions[table] = known.version
         return True
 
     def note(self, table: str, inputs: str, rows: int = 0) -> None:
@@ -127,14 +139,14 @@ class Kept:
     def note_content(self, tables: Iterable[str]) -> None:
         """Small tables were made anew: their version is their content."""
         for table in tables:
-            self._settle(table, digest(_content(self.con, table)))
+            self._settle(table, _content(self.con, table))
 
     def _settle(self, table: str, inputs: str, rows: int = 0) -> None:
         came_in = table.startswith(SOURCES) and table != PARAMETER
-        if came_in and self._made.get(table, ("",))[0] != inputs:
+        known = self._made.get(table)
+        if came_in and (known is None or known.inputs != inputs):
             self.is_quiet = False
-        self._made[table] = (inputs, inputs, rows)
-        self._versions[table] = inputs
+        self._record(table, _Made(inputs, inputs, rows))
 
     def note_parameters(self) -> None:
         """The parameters of the run are known: their values count by column."""
@@ -161,10 +173,10 @@ class Kept:
         inputs = self.inputs(model.sql, model.depends_on)
         known = self._made.get(model.table)
         if self.is_current(model.table, inputs) and known is not None:
-            return ModelResult(model.table, time.perf_counter() - began, known[2], is_made=False)
+            return ModelResult(model.table, time.perf_counter() - began, known.rows, is_made=False)
         if known is None:
             result = build(con, model)
-            self._record(model.table, inputs, inputs, result.rows)
+            self._record(model.table, _Made(inputs, inputs, result.rows))
             return result
         try:
             return self._replace(con, model, inputs, known, began)
@@ -172,19 +184,20 @@ class Kept:
             raise MusterError(f"{model.table} could not be replaced: {describe_database_error(error)}") from error
 
     def _replace(
-        self, con: duckdb.DuckDBPyConnection, model: Model, inputs: str, known: tuple[str, str, int], began: float
+        self, con: duckdb.DuckDBPyConnection, model: Model, inputs: str, known: _Made, began: float
     ) -> ModelResult:
         before = f'{model.layer}."{model.name}{_BEFORE}"'
         con.execute(f'alter table {model.table} rename to "{model.name}{_BEFORE}"')
         rows = build(con, model).rows
-        is_same = rows == known[2] and _content(con, before) == _content(con, model.table)
+        content = _content(con, model.table)
+        is_same = rows == known.rows and content == (known.content or _content(con, before))
         con.execute(f"drop table {before}")
-        self._record(model.table, inputs, known[1] if is_same else inputs, rows)
+        self._record(model.table, _Made(inputs, known.version if is_same else inputs, rows, content))
         return ModelResult(model.table, time.perf_counter() - began, rows)
 
-    def _record(self, table: str, inputs: str, version_: str, rows: int) -> None:
-        self._made[table] = (inputs, version_, rows)
-        self._versions[table] = version_
+    def _record(self, table: str, made: _Made) -> None:
+        self._made[table] = made
+        self._versions[table] = made.version
 
     def version(self, table: str) -> str | None:
         """What tells the content of a table that this run has made or taken over."""
@@ -214,11 +227,9 @@ class Kept:
             con.close()
             _remove(path)
             return
-        made = [(table, *self._made[table]) for table in self._versions]
         con.execute("begin")
-        con.executemany("insert into main.made values (?, ?, ?, ?)", made)
-        if self._found:
-            con.executemany("insert into main.checked values (?, ?)", list(self._found.items()))
+        _insert(con, "main.made", [(table, *astuple(self._made[table])) for table in self._versions])
+        _insert(con, "main.checked", list(self._found.items()))
         con.execute("delete from main.basis")
         con.execute("insert into main.basis values (?)", [code_sha256()])
         con.execute(
@@ -248,9 +259,16 @@ def _may_be_taken_over(con: duckdb.DuckDBPyConnection, home: Home) -> bool:
     return seen <= _landed(home)
 
 
-def _content(con: duckdb.DuckDBPyConnection, table: str) -> tuple[Any, ...]:
-    """Columns and rows of a table as a few numbers, whatever the order of its rows."""
+def _insert(con: duckdb.DuckDBPyConnection, table: str, rows: list[tuple[Any, ...]]) -> None:
+    """One statement for all rows: hundreds, of which each would cost a call."""
+    if rows:
+        columns = [list(column) for column in zip(*rows, strict=True)]
+        con.execute(f"insert into {table} select {', '.join('unnest(?)' for _ in columns)}", columns)
+
+
+def _content(con: duckdb.DuckDBPyConnection, table: str) -> str:
+    """A digest of the columns and rows of a table, whatever the order of its rows."""
     columns = con.execute(f"describe {table}").fetchall()
     names = ", ".join(f'"{column[0]}"' for column in columns)
     row = con.execute(f"select count(*), sum(hash({names})::hugeint), bit_xor(hash({names})) from {table}").fetchone()
-    return ([column[:2] for column in columns], *(row or ()))
+    return digest([column[:2] for column in columns], *(row or ()))
