@@ -39,6 +39,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--questions", type=int, help="random arguments of each question [200]")
     parser.add_argument("--work", type=Path, help="folder for feeds and homes; needs some 15 kB a trip [temporary]")
     parser.add_argument("--results", type=Path, default=results.FOLDER, help="folder of the JSON files")
+    parser.add_argument("--lean", action="store_true", help="run in less room: feeds leave, tables are not kept")
     parser.add_argument("--keep", action="store_true", help="leave feeds and homes in the work folder")
     parser.add_argument("--again", action="store_true", help="measure also what was measured with this code")
     return parser.parse_args()
@@ -52,7 +53,7 @@ def measure_all(asked: argparse.Namespace, work: Path) -> None:
         known = ", ".join([*WORKLOADS, "growth", *growth.WORKLOADS])
         raise MusterError(f"There is no workload '{unknown[0]}'; choose of {known}.")
     for trips in [int(size) for size in asked.trips.split()]:
-        bench = Bench(trips, work, asked.repeats or _repeats(trips), asked.questions or QUESTIONS)
+        bench = Bench(trips, work, asked.repeats or _repeats(trips), asked.questions or QUESTIONS, asked.lean)
         path = results.path_of(asked.results, f"trips-{trips}")
         for name in names:
             if name in WORKLOADS:
@@ -83,7 +84,7 @@ def _make_arguments(asked: argparse.Namespace) -> str:
     if asked.workloads != "all":
         given.append(f'WORKLOADS="{asked.workloads}"')
     numbers = {"repeats": asked.repeats, "questions": asked.questions}
-    options = [f"--{name} {number}" for name, number in numbers.items() if number]
+    options = [f"--{name} {number}" for name, number in numbers.items() if number] + ["--lean"] * asked.lean
     if options:
         given.append(f'BENCH_OPTIONS="{" ".join(options)}"')
     return " ".join(given)

@@ -29,6 +29,8 @@ class Bench:
     work: Path
     repeats: int
     questions: int = 200
+    is_lean: bool = False
+    """Whether room is short: feeds are removed once landed, and no table of a run is kept for the next."""
 
     @property
     def folder(self) -> Path:
@@ -62,14 +64,30 @@ class Bench:
     def published(self) -> Path:
         """The home after a run; made if there is none, else as it is."""
         if not _is_made(self.home, code_digest(PIPELINE)):
-            new_home(self.home, self.feeds())
-            run(self.home)
-            self.mark_published()
+            self.run_cold()
         return self.home
 
-    def mark_published(self) -> None:
-        """Say that :attr:`home` has run on all feeds with this code."""
+    def run_cold(self) -> measure.Sample:
+        """Make :attr:`home` anew, with all feeds in its inbox, and run it."""
+        new_home(self.home, self.feeds(), is_lean=self.is_lean)
+        if self.is_lean:
+            sample = measure.run_task("run_lean", home=self.home, as_of=AS_OF)
+        else:
+            sample = run(self.home)
         _mark_made(self.home, code_digest(PIPELINE))
+        return sample
+
+    def landed_feeds(self) -> Path:
+        """The feeds once :attr:`home` has landed them: as generated, or the landed files by the names they came by."""
+        if not self.is_lean:
+            return self.inbox
+        landed = self.folder / "landed"
+        shutil.rmtree(landed, ignore_errors=True)
+        for path in landed_files(self.home):
+            name = json.loads(path.with_suffix(".json").read_text())["file_name"]
+            (landed / path.parent.name).mkdir(parents=True, exist_ok=True)
+            os.link(path, landed / path.parent.name / name)
+        return landed
 
     def kept_build(self) -> Path:
         """The database of a run of the home, with every table of every layer; made if there is none."""
@@ -79,12 +97,18 @@ class Bench:
         return self.build
 
 
-def new_home(home: Path, *inboxes: Path) -> Path:
-    """An empty home, its inbox filled with the feeds of ``inboxes``; one that was there is removed."""
+def new_home(home: Path, *inboxes: Path, is_lean: bool = False) -> Path:
+    """An empty home, its inbox filled with the feeds of ``inboxes``; one that was there is removed.
+
+    A lean one takes the feeds away from there and keeps no tables.
+    """
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir(parents=True)
     add_feeds(home, *inboxes)
-    measure.run_task("write_settings", home=home)
+    if is_lean:
+        for inbox in inboxes:
+            shutil.rmtree(inbox.parent)
+    measure.run_task("write_settings", home=home, keep_tables=not is_lean)
     return home
 
 
@@ -104,14 +128,19 @@ def only_landed(home: Path, target: Path) -> Path:
     """A home that has only what cannot be made again: landed files, settings and the secret; nothing is staged."""
     shutil.rmtree(target, ignore_errors=True)
     target.mkdir(parents=True)
-    for path in home.glob("landing/*/*"):
-        if len(path.stem) == 64 and path.suffix in ("", ".json"):
-            copy = target / path.relative_to(home)
+    for path in landed_files(home):
+        for landed in (path, path.with_suffix(".json")):
+            copy = target / landed.relative_to(home)
             copy.parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(path, copy)
+            shutil.copyfile(landed, copy)
     for name in ("muster.yml", "secret.key", "home.json"):
         shutil.copyfile(home / name, target / name)
     return target
+
+
+def landed_files(home: Path) -> list[Path]:
+    """The landed files of a home, byte for byte as they came; beside each lies its note, ``<name>.json``."""
+    return [path for path in home.glob("landing/*/*") if len(path.name) == 64]
 
 
 def run(home: Path, known_at: str | None = None, options: Sequence[str] = (), minutes_later: int = 0) -> measure.Sample:

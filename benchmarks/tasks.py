@@ -17,6 +17,7 @@ from typing import Any
 
 MODULES = {
     "write_settings": "benchmarks.prepare",
+    "run_lean": "benchmarks.prepare",
     "keep_build": "benchmarks.prepare",
     "split_feeds": "benchmarks.prepare",
     "small_files": "benchmarks.prepare",

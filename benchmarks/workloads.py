@@ -29,23 +29,17 @@ STARTS = 5
 
 def whole(bench: Bench) -> list[Figure]:
     """The run cold from raw CSV: nothing landed, nothing staged; the gazetteer exists."""
-    inbox = bench.feeds()
     run_task("places", texts=20)  # the gazetteer is made once for each version of its packages
     target = bench.folder / "floor.duckdb"
 
-    def cold() -> Sample:
-        office.new_home(bench.home, inbox)
-        sample = office.run(bench.home)
-        bench.mark_published()
-        return sample
-
     def floor() -> Sample:
-        return run_task("read_and_write", home=bench.home, inbox=inbox, target=target)
+        return run_task("read_and_write", home=bench.home, inbox=bench.landed_feeds(), target=target)
 
     def compare(answers: Mapping[str, Answer]) -> None:
         answers["floor"]["read_share"] = require_floor(answers["floor"], run_task("accounts", home=bench.home).answer)
 
-    return interleave({"Muster": cold, "floor": floor}, "whole run, cold", bench.trips, bench.repeats, compare)
+    name = "Muster in little room" if bench.is_lean else "Muster"
+    return interleave({name: bench.run_cold, "floor": floor}, "whole run, cold", bench.trips, bench.repeats, compare)
 
 
 def nothing_new(bench: Bench) -> list[Figure]:

@@ -13,8 +13,9 @@ import duckdb
 import pytest
 
 from benchmarks import growth, results, tables, workloads
-from benchmarks.answers import same_exposure, same_marts
+from benchmarks.answers import READ_AT_LEAST, same_exposure, same_marts
 from benchmarks.measure import Sample, interleave, run_task
+from benchmarks.office import Bench
 from pipelines.errors import MusterError
 from pipelines.settings import PROJECT
 
@@ -89,6 +90,16 @@ def test_a_table_shows_every_figure_and_what_was_not_measured(measured: dict[str
 def test_what_is_done_is_not_measured_again_and_nothing_is_left_behind(measured: dict[str, Any]) -> None:
     assert measured["again"].count("measured already") == 5
     assert not list(measured["work"].glob("*/*"))
+
+
+def test_where_room_is_short_the_home_takes_the_feeds_over_and_keeps_no_tables(tmp_path: Path) -> None:
+    bench = Bench(TRIPS, tmp_path, repeats=1, is_lean=True)
+    muster, floor = workloads.whole(bench)
+    assert len(muster.seconds) == len(floor.seconds) == 1
+    assert floor.answer["read_share"] > READ_AT_LEAST
+    assert not bench.inbox.exists()
+    assert not list(bench.home.glob("warehouse/*.duckdb"))
+    assert list(bench.home.glob("published/current/analyst.duckdb"))
 
 
 def test_an_answer_that_differs_ends_the_benchmark(tmp_path: Path) -> None:
