@@ -70,10 +70,7 @@ class Bench:
     def run_cold(self) -> measure.Sample:
         """Make :attr:`home` anew, with all feeds in its inbox, and run it."""
         new_home(self.home, self.feeds(), is_lean=self.is_lean)
-        if self.is_lean:
-            sample = measure.run_task("run_lean", home=self.home, as_of=AS_OF)
-        else:
-            sample = run(self.home)
+        sample = measure.run_task("run_lean", home=self.home, as_of=AS_OF) if self.is_lean else run(self.home)
         _mark_made(self.home, code_digest(PIPELINE))
         return sample
 
