@@ -1,15 +1,9 @@
 -- Grain: trip that policy judges, with what rules ask about it and its traveller.
--- Rules: S2 (cancelled and personal trips are left out), section 7 (population, lead times count from the local day of
--- departure; whether a registration carries the roster's own e-mail address of the traveller), S1 (times beat dates),
--- A1 (what a ticket and a registration share).
+-- Rules: S2 (cancelled and personal trips are left out), section 7 (population; whether a registration carries the
+-- roster's own e-mail address of the traveller), A1 (what a ticket and a registration share).
 -- A trip that nobody registered is not known to be with students; where the audit finds its journey registered as
 -- another trip, registered_trip_id names that one. It is judged by what both show: a registration read as one at home,
 -- where its ticket goes to another place of that name, is abroad, and the journey's last day is that of either.
--- departs_at is the start of the segment that is sure to have begun first; a departure given as a date alone may be as
--- late as the end of that day, and departs_by_at is its last second.
--- Where a registration tells dates alone, and a ticket of the same journey tells when the traveller left home, that is
--- the departure: the registration covers the day of arrival, which is no later than its own first day, or up to three
--- days later in the same country. The audit compares with the same instant.
 -- returns_date is the last local day that any segment of the journey tells.
 with trips as (
     select
@@ -33,138 +27,6 @@ travellers as (
         person_id,
         affiliation
     from core.traveller
-),
-
-places as (
-    select
-        place_key,
-        timezone,
-        country_code
-    from core.place
-),
-
-told as (
-    select
-        l.main_trip_key as trip_key,
-        s.starts_at,
-        s.starts_date,
-        s.ends_date,
-        s.segment_status <> 'cancelled' as is_counted,
-        s.starts_has_time,
-        s.segment_key,
-        p.timezone,
-        p.country_code
-    from core.segment as s
-    inner join core.trip_link as l on s.trip_key = l.trip_key
-    inner join trips as t on l.main_trip_key = t.trip_key
-    inner join places as p on coalesce(s.from_place_key, s.to_place_key) = p.place_key
-),
-
-days as (
-    select distinct
-        timezone,
-        starts_date,
-        cast(starts_date + 1 as timestamp) as ends_local
-    from told
-    where not starts_has_time and starts_date is not null
-),
-
-day_ends as (
-    select
-        d.timezone,
-        d.starts_date,
-        d.ends_local - to_seconds(coalesce(z.utc_offset_seconds, 0)) as day_ends_at
-    from days as d
-    left join reference.zone_transition as z
-        on
-            d.timezone = z.timezone and year(d.ends_local) = z.local_year
-            and d.ends_local >= z.local_starts and d.ends_local < z.local_ends
-),
-
-segments as (
-    select
-        s.*,
-        coalesce(d.day_ends_at - interval 1 second, s.starts_at) as starts_by_at,
-        row_number() over (
-            partition by s.trip_key
-            order by
-                s.is_counted desc,
-                coalesce(d.day_ends_at, s.starts_at) asc nulls last,
-                s.starts_has_time desc,
-                s.starts_at asc nulls last,
-                s.segment_key asc
-        ) as segment_rank
-    from told as s
-    left join day_ends as d
-        on not s.starts_has_time and s.timezone = d.timezone and s.starts_date = d.starts_date
-),
-
-openings as (
-    select
-        trip_key,
-        starts_at,
-        starts_date,
-        starts_has_time,
-        starts_by_at,
-        timezone,
-        country_code
-    from segments
-    where segment_rank = 1
-),
-
-arrivals as (
-    select
-        o.trip_key as ticket_trip_key,
-        o.left_home_at,
-        o.country_code,
-        o.starts_date,
-        l.main_trip_key as trip_key
-    from core.observed_stay as o
-    inner join core.audit_day as d
-        on o.observed_key = d.observed_key and o.country_code = d.country_code and o.starts_date = d.day_date
-    inner join core.trip_link as l on d.registration_key = l.trip_key
-    where o.segment_kind = 'movement' and o.left_home_at is not null and not o.is_cancelled
-),
-
-ticketed as (
-    select
-        a.trip_key,
-        a.ticket_trip_key,
-        a.left_home_at,
-        row_number() over (partition by a.trip_key order by a.left_home_at, a.ticket_trip_key) as ticket_rank
-    from arrivals as a
-    inner join openings as o on a.trip_key = o.trip_key
-    where
-        not o.starts_has_time
-        and (
-            a.starts_date <= o.starts_date
-            or (a.starts_date <= o.starts_date + 3 and a.country_code = o.country_code)
-        )
-),
-
-tickets as (
-    select
-        k.trip_key,
-        k.left_home_at,
-        s.starts_date,
-        p.timezone,
-        row_number() over (partition by k.trip_key order by s.segment_key) as segment_rank
-    from ticketed as k
-    inner join core.segment as s on k.ticket_trip_key = s.trip_key and k.left_home_at = s.starts_at
-    inner join places as p on s.from_place_key = p.place_key
-    where k.ticket_rank = 1 and s.segment_kind = 'movement'
-),
-
-departures as (
-    select
-        o.trip_key,
-        coalesce(k.left_home_at, o.starts_at) as departs_at,
-        coalesce(k.left_home_at, o.starts_by_at) as departs_by_at,
-        case when k.trip_key is not null then k.starts_date else o.starts_date end as departs_date,
-        k.trip_key is not null or o.starts_has_time as departs_has_time,
-        coalesce(k.timezone, o.timezone) as departs_timezone
-    from openings as o
-    left join tickets as k on o.trip_key = k.trip_key and k.segment_rank = 1
 ),
 
 covered as (
@@ -192,21 +54,23 @@ parts as (
     where registered_trip_key is not null
 ),
 
-journeys as (
+returned as (
     select
-        trip_key,
-        bool_or(is_international) as is_international
-    from parts
-    group by trip_key
+        l.main_trip_key as trip_key,
+        max(s.ends_date) as returns_date
+    from core.segment as s
+    inner join core.trip_link as l on s.trip_key = l.trip_key
+    where s.segment_status <> 'cancelled'
+    group by l.main_trip_key
 ),
 
-returns as (
+journeys as (
     select
         p.trip_key,
-        max(s.ends_date) as returns_date
+        bool_or(p.is_international) as is_international,
+        max(r.returns_date) as returns_date
     from parts as p
-    inner join told as s on p.part_trip_key = s.trip_key
-    where s.is_counted
+    left join returned as r on p.part_trip_key = r.trip_key
     group by p.trip_key
 ),
 
@@ -250,15 +114,14 @@ select
     d.departs_date,
     d.departs_has_time,
     d.departs_timezone,
-    e.returns_date,
+    j.returns_date,
     t.ends_at,
     c.registered_trip_key,
     c.registered_trip_id
 from trips as t
 inner join journeys as j on t.trip_key = j.trip_key
 inner join travellers as v on t.traveller_key = v.traveller_key
-left join departures as d on t.trip_key = d.trip_key
-left join returns as e on t.trip_key = e.trip_key
+left join core.policy_departure as d on t.trip_key = d.trip_key
 left join addresses as a on t.trip_key = a.trip_key
 left join group_sizes as g on t.group_id = g.group_id
 left join covered as c on t.trip_key = c.trip_key
