@@ -12,10 +12,11 @@ from typing import Any
 import duckdb
 import pytest
 
-from benchmarks import growth, results, tables, workloads
+from benchmarks import growth, prepare, results, tables, workloads
 from benchmarks.answers import READ_AT_LEAST, same_exposure, same_marts
 from benchmarks.measure import Sample, interleave, run_task
-from benchmarks.office import Bench
+from benchmarks.office import AS_OF, Bench
+from pipelines import publish
 from pipelines.errors import MusterError
 from pipelines.settings import PROJECT
 
@@ -100,6 +101,23 @@ def test_where_room_is_short_the_home_takes_the_feeds_over_and_keeps_no_tables(t
     assert not bench.inbox.exists()
     assert not list(bench.home.glob("warehouse/*.duckdb"))
     assert list(bench.home.glob("published/current/analyst.duckdb"))
+
+
+def test_a_run_in_little_room_that_fails_leaves_what_its_steps_took(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    home = tmp_path / "home"
+    (home / "inbox").mkdir(parents=True)
+    prepare.write_settings(str(home), keep_tables=False)
+
+    def fail(*_: object) -> None:
+        raise MusterError("The disk is full.")
+
+    monkeypatch.setattr(publish, "publish", fail)
+    with pytest.raises(MusterError, match="disk is full"):
+        prepare.run_lean(str(home), AS_OF)
+    steps = {step for step, _, _ in json.loads((tmp_path / "parts.json").read_text())}
+    assert "land" in steps and "publish" not in steps
 
 
 def test_an_answer_that_differs_ends_the_benchmark(tmp_path: Path) -> None:

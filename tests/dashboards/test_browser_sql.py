@@ -54,7 +54,8 @@ def test_nights_of_students_are_asked_and_a_long_query_is_cancelled(chromium: An
         page = browser.open_page(chromium, f"{address}/sql", "1280")
         write(page, question.sql)
         page.wait_for_selector("h3:has-text('Answer: 1 row')", timeout=30_000)
-        table = page.locator(".m-table").last
+        table = page.locator(".m-table:has(caption:text-is('Answer'))")  # drawn after its heading, maybe seconds later
+        table.wait_for(timeout=15_000)
         assert [head.lower() for head in table.locator("thead th").all_inner_texts()] == question.columns
         wait_for_workers(0)
         write(page, "select sum(i) from range(1000000000000) t(i)")
