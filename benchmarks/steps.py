@@ -14,12 +14,13 @@ from typing import Any
 import duckdb
 
 from benchmarks.answers import require
+from benchmarks.narrow import narrowed
 from benchmarks.tasks import Clock
 from pipelines import models, warehouse
 from pipelines.places.reference import load_reference
 from pipelines.places.resolve import run_models
 
-EXPOSURE = ("core.exposure_interval", "core.week", "core.exposure_cell", "mart.exposure_by_week")
+EXPOSURE = ("core.exposure_interval", "core.week", "mart.exposure_by_week")
 AUDIT = (
     "core.observed_stay",
     "core.registered_interval",
@@ -39,16 +40,10 @@ PEER_COLUMNS = (
     "person_days, person_days_actual"
 )
 """What the peers work out too; nights and arrivals are Muster's alone."""
-PEER_PARTS = {
-    "core.exposure_interval": (
-        "stay_id, traveller_key, place_key, trip_key, starts_at, ends_at, presence, candidate_count, risk_level"
-    ),
-    "core.exposure_cell": (
-        "week_number, place_key, risk_level, group_key, traveller_key, trip_key, parts, actual_parts, "
-        "0 as nights, 0 as arrivals"
-    ),
-}
-"""What the peers keep of the tables between: no level but the highest, no nights, no arrivals."""
+PEER_INTERVALS = (
+    "stay_id, traveller_key, place_key, trip_key, starts_at, ends_at, presence, candidate_count, risk_level"
+)
+"""What the peers keep of the intervals between: no level but the highest."""
 
 
 def _chosen(names: Iterable[str]) -> list[models.Model]:
@@ -94,32 +89,38 @@ def export(build: str, target: str) -> dict[str, Any]:
 def exposure(inputs: str, target: str, whole: bool) -> dict[str, Any]:
     """Stays x levels to exposure and to weeks, by Muster's models; ``whole`` with all that its tables hold.
 
-    Otherwise the columns that the peers make, of intervals as of weeks; DuckDB then leaves out what only others need.
+    Otherwise the columns that the peers make, by the models' text cut down to them (:mod:`benchmarks.narrow`).
     """
     folder = Path(target)
     folder.mkdir(parents=True, exist_ok=True)
-    chosen = _chosen(EXPOSURE)
-    weekly = next(model for model in chosen if model.table == "mart.exposure_by_week")
+    intervals, weeks, by_week = _chosen(EXPOSURE)
+    parts = {model.table: model.sql for model in (intervals, weeks, by_week)}
+    shown = "*"
+    if not whole:
+        con = _reading(inputs)
+        for model, columns in ((intervals, PEER_INTERVALS), (weeks, "*"), (by_week, PEER_COLUMNS)):
+            parts[model.table] = narrowed(con, model.sql, columns)
+            con.execute(f"create view {model.table} as {parts[model.table]}")
+        con.close()
+        shown = "stay_id, starts_at, ends_at, risk_level"
     clock = Clock()
     with clock.working():
-        con = _connection()
-        for table in _given(chosen):
-            con.execute(f"create view {table} as from '{Path(inputs, table)}.parquet'")
-        for model in chosen:
-            if model is weekly:
-                continue
-            if whole or model.table not in PEER_PARTS:
-                models.build(con, model)
-            else:
-                con.execute(f"create table {model.table} as select {PEER_PARTS[model.table]} from ({model.sql})")
-        columns = "*" if whole else "stay_id, starts_at, ends_at, risk_level"
-        con.execute(
-            f"copy (select {columns} from core.exposure_interval) to '{folder / 'exposure.parquet'}' (format parquet)"
-        )
-        columns = "*" if whole else PEER_COLUMNS
-        con.execute(f"copy (select {columns} from ({weekly.sql})) to '{folder / 'week.parquet'}' (format parquet)")
+        con = _reading(inputs)
+        for model in (intervals, weeks):
+            con.execute(f"create table {model.table} as {parts[model.table]}")
+        con.execute(f"copy (select {shown} from {intervals.table}) to '{folder / 'exposure.parquet'}' (format parquet)")
+        con.execute(f"copy ({parts[by_week.table]}) to '{folder / 'week.parquet'}' (format parquet)")
         con.close()
     return clock.taken()
+
+
+def _reading(inputs: str) -> duckdb.DuckDBPyConnection:
+    """A connection that knows the exported tables."""
+    con = _connection()
+    for path in Path(inputs).glob("*.parquet"):
+        if path.stem not in EXPOSURE:
+            con.execute(f"create view {path.stem} as from '{path}'")
+    return con
 
 
 def audit(build: str) -> dict[str, Any]:

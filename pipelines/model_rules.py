@@ -86,8 +86,28 @@ def _refuse(tree: exp.Query, sql: str, name: str) -> None:
             )
         if called.startswith("read"):
             raise MusterError(f"{name} reads a file ({called}); models read tables.")
+    for cte in tree.find_all(exp.CTE):
+        if (table := _only_named(cte)) is not None:
+            raise MusterError(
+                f"{name} holds {table} once more as {cte.alias}, in memory; read {table} where its rows are needed."
+            )
     if any(token.token_type == TokenType.ARROW for token in sqlglot.tokenize(sql, dialect="duckdb")):
         raise MusterError(f"{name} uses '->', which DuckDB is giving up; write 'lambda x: …' or '->>'.")
+
+
+def _only_named(cte: exp.CTE) -> str | None:
+    """The table that a common table expression gives whole under another name; None where it chooses or works out."""
+    query = cte.this
+    if not isinstance(query, exp.Select) or not query.is_star or len(query.expressions) != 1:
+        return None
+    if {part for part, value in query.args.items() if value} - {"expressions", "from_", "from", "kind"}:
+        return None
+    star, source = query.expressions[0], query.find(exp.From)
+    table = source.this if source is not None else None
+    is_whole = isinstance(star, exp.Star) and not any(star.args.values())
+    if not is_whole or not isinstance(table, exp.Table) or not table.args.get("db") or table.args.get("joins"):
+        return None
+    return f"{table.db}.{table.name}"
 
 
 def _function_name(node: exp.Expr) -> str:

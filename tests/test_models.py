@@ -31,7 +31,7 @@ def test_order_follows_what_the_queries_read_and_not_the_names(tmp_path: Path) -
         tmp_path,
         {
             "mart/a.sql": "select a from core.b",
-            "core/b.sql": "with x as (select * from core.z) select a from x",
+            "core/b.sql": "with x as (select a from core.z) select a from x",
             "core/sub/z.sql": "select a from stage.y, land.trips",
             "stage/y.sql": "select 1 as a",
         },
@@ -97,6 +97,8 @@ def test_a_model_without_a_twin_is_refused(tmp_path: Path) -> None:
         ("insert into land.t values (1)", "not a SELECT"),
         ("select a from people", "without its schema"),
         ("select from where", "no SQL"),
+        ("with people as (select * from land.t) select a from people", "holds land.t once more as people"),
+        ("with people as (from land.t as t) select a from people", "holds land.t once more as people"),
     ],
 )
 def test_a_model_that_is_not_a_pure_select_is_refused(sql: str, message: str) -> None:
@@ -110,6 +112,21 @@ def test_lambdas_unnest_and_age_between_two_instants_are_allowed() -> None:
         select p.a from parts as p, lateral (select u.v from unnest([p.a]) as u(v))
     """
     assert tables_read(sql, "a.sql") == ["land.t"]
+
+
+@pytest.mark.parametrize(
+    "people",
+    [
+        "select a from land.t",
+        "select * from land.t where a = 1",
+        "select distinct * from land.t",
+        "select * from land.t union all select * from land.t",
+        "select t.*, 1 as b from land.t as t",
+        "select * from (select a from land.t)",
+    ],
+)
+def test_a_common_table_expression_that_chooses_or_works_out_is_allowed(people: str) -> None:
+    assert tables_read(f"with people as ({people}) select a from people", "a.sql") == ["land.t"]
 
 
 def test_a_failing_model_is_named_without_its_data(tmp_path: Path) -> None:

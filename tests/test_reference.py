@@ -13,7 +13,7 @@ SPAN = timedelta(hours=26)
 
 
 def nights_before(timezone: str, instant: datetime, corrections: list[tuple[datetime, datetime, int]]) -> int:
-    """Nights that came before an instant, as core.exposure_cell counts them."""
+    """Nights that came before an instant, as mart.exposure_by_week counts them."""
     local = instant.replace(tzinfo=UTC).astimezone(ZoneInfo(timezone)).replace(tzinfo=None)
     number = (local - timedelta(hours=3, microseconds=1) - datetime(1970, 1, 1)) // timedelta(days=1)
     return number + sum(by for change, until, by in corrections if change <= instant <= until)

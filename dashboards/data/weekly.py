@@ -90,7 +90,7 @@ def moving(shown: Publication, week: date) -> float:
 
 # One week's pieces of exposure, clipped to it; asked once a week and kept, for the page looks at it in many ways.
 # The time is said of both tables: what lies outside it is then not read of either.
-# Nights are numbered as in core.exposure_cell, with what is to be added where a change of clocks passes over 03:00.
+# Nights are numbered as in mart.exposure_by_week, with what is to be added where a change of clocks passes over 03:00.
 _CELLS = """
     with change as (
         select
