@@ -1,6 +1,6 @@
 -- Grain: exposure: constant place, level, presence and weight; exposure_id counts them in order of their start.
 -- Rules: E1, R2 to R4, P3. ends_at is never NULL here; is_open says that nothing tells when the stay ends.
--- Rows lie by length and start, as those of mart.stay.
+-- Rows lie by length and start, as those of mart.stay. They are numbered while they are narrow.
 with places as (
     select
         place_key,
@@ -13,10 +13,17 @@ with places as (
         precision,
         timezone
     from core.place
+),
+
+numbered as (
+    select
+        *,
+        cast(row_number() over (order by starts_at, stay_id) as bigint) as exposure_id
+    from core.exposure_interval
 )
 
 select
-    cast(row_number() over (order by e.starts_at, e.stay_id) as bigint) as exposure_id,
+    e.exposure_id,
     e.stay_id,
     p.traveller_id,
     t.trip_id,
@@ -42,7 +49,7 @@ select
     e.evacuation_status,
     e.security_provider,
     e.medical_provider
-from core.exposure_interval as e
+from numbered as e
 inner join core.pseudonym as p on e.traveller_key = p.traveller_key
 inner join core.trip_reference as t on e.trip_key = t.trip_key
 inner join places as g on e.place_key = g.place_key
