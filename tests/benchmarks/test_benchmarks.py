@@ -101,6 +101,10 @@ def test_where_room_is_short_the_home_takes_the_feeds_over_and_keeps_no_tables(t
     assert not bench.inbox.exists()
     assert not list(bench.home.glob("warehouse/*.duckdb"))
     assert list(bench.home.glob("published/current/analyst.duckdb"))
+    results.save(
+        results.path_of(tmp_path / "results", f"trips-{TRIPS}"), "whole", [muster, floor], command="make bench"
+    )
+    assert "Muster in little room" in tables.all_tables(tmp_path / "results")
 
 
 def test_a_run_in_little_room_that_fails_leaves_what_its_steps_took(
