@@ -29,8 +29,7 @@ def write_settings(home: str, keep_tables: bool = True) -> dict[str, Any]:
 def run_lean(home: str, as_of: str) -> dict[str, Any]:
     """Run a home as :mod:`pipelines.run` does, without Dagster's record; what came in is removed once it is landed.
 
-    Returns the seconds of every step. Those of its parts are left in ``parts.json`` beside the home, of a run that fails
-    too.
+    Returns the seconds of every step. Those of its parts lie in ``parts.json`` beside the home, also where it fails.
     """
     with Run(Home(home), datetime.fromisoformat(as_of)) as run:
         try:
