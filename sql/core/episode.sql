@@ -2,7 +2,8 @@
 -- Rules: S5 (stays contradict only while they overlap). Claims that merely touch are different episodes, which keeps
 -- the weighing of statements small; an episode of one claim needs no weighing at all.
 -- An episode is named by the start of its first claim. The frames are ranges, so that claims that start together
--- belong together whatever their order.
+-- belong together whatever their order. A claim is alone where nothing before reaches beyond its start, none starts
+-- with it and the next starts when it is over.
 with reached as (
     select
         *,
@@ -10,25 +11,22 @@ with reached as (
             partition by traveller_key
             order by starts_at
             rows between unbounded preceding and 1 preceding
-        ) as reached_at
+        ) as reached_at,
+        lag(starts_at) over (partition by traveller_key order by starts_at) as before_starts_at,
+        lead(starts_at) over (partition by traveller_key order by starts_at) as next_starts_at
     from core.claim
-),
-
-named as (
-    select
-        *,
-        max(case when reached_at > starts_at then null else starts_at end) over (
-            partition by traveller_key
-            order by starts_at
-            range between unbounded preceding and current row
-        ) as episode_starts_at
-    from reached
 )
 
 select
     traveller_key,
-    episode_starts_at,
-    count(*) over (partition by traveller_key, episode_starts_at) as claim_count,
+    max(case when reached_at > starts_at then null else starts_at end) over (
+        partition by traveller_key
+        order by starts_at
+        range between unbounded preceding and current row
+    ) as episode_starts_at,
+    coalesce(reached_at <= starts_at, true)
+    and coalesce(before_starts_at < starts_at, true)
+    and coalesce(next_starts_at >= ends_at and next_starts_at > starts_at, true) as is_alone,
     place_key,
     starts_at,
     ends_at,
@@ -39,4 +37,4 @@ select
     trip_key,
     is_guessed,
     segment_keys
-from named
+from reached

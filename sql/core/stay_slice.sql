@@ -4,6 +4,7 @@
 -- Of the claims of a slice only those of the first precedence count. A place gives way to a better one that lies in
 -- it or in its area; what it said for the traveller's presence goes to that place. weight is 1 / candidate_count.
 -- A wider place only ever gives way to a finer one and near places follow one order, so that some place always stays.
+-- Most slices have one place alone, whose claims need no comparing.
 with places as (
     select
         place_key,
@@ -22,14 +23,14 @@ boundaries as (
         episode_starts_at,
         starts_at as happens_at
     from core.episode
-    where claim_count > 1
+    where not is_alone
     union
     select
         traveller_key,
         episode_starts_at,
         ends_at as happens_at
     from core.episode
-    where claim_count > 1
+    where not is_alone
 ),
 
 slices as (
@@ -41,12 +42,30 @@ slices as (
     from boundaries
 ),
 
+spans as (
+    select
+        s.traveller_key,
+        s.episode_starts_at,
+        s.starts_at,
+        min(s.ends_at) as ends_at,
+        min(c.precedence) as first_precedence,
+        min(c.place_key) < max(c.place_key) as is_contested
+    from slices as s
+    inner join core.episode as c
+        on
+            s.traveller_key = c.traveller_key and s.episode_starts_at = c.episode_starts_at
+            and s.starts_at >= c.starts_at and s.starts_at < c.ends_at
+    where s.ends_at is not null and not c.is_alone
+    group by s.traveller_key, s.episode_starts_at, s.starts_at
+),
+
 members as (
     select
         s.traveller_key,
         s.episode_starts_at,
         s.starts_at,
         s.ends_at,
+        s.is_contested,
         c.place_key,
         c.precedence,
         c.certainty,
@@ -54,14 +73,14 @@ members as (
         c.is_home,
         c.trip_key,
         c.is_guessed,
-        c.segment_keys,
-        min(c.precedence) over (partition by s.traveller_key, s.episode_starts_at, s.starts_at) as first_precedence
-    from slices as s
+        c.segment_keys
+    from spans as s
     inner join core.episode as c
         on
             s.traveller_key = c.traveller_key and s.episode_starts_at = c.episode_starts_at
+            and s.first_precedence = c.precedence
             and s.starts_at >= c.starts_at and s.starts_at < c.ends_at
-    where s.ends_at is not null and c.claim_count > 1
+    where not c.is_alone
 ),
 
 by_place as (
@@ -70,6 +89,7 @@ by_place as (
         episode_starts_at,
         starts_at,
         min(ends_at) as ends_at,
+        bool_or(is_contested) as is_contested,
         place_key,
         min(precedence) as precedence,
         max(certainty) as certainty,
@@ -79,7 +99,6 @@ by_place as (
         bool_and(is_guessed) as is_guessed,
         flatten(list(segment_keys)) as segment_keys
     from members
-    where precedence = first_precedence
     group by traveller_key, episode_starts_at, starts_at, place_key
 ),
 
@@ -88,6 +107,7 @@ counted as (
         *,
         count(*) over (partition by traveller_key, episode_starts_at, starts_at) as place_count
     from by_place
+    where is_contested
 ),
 
 gives_way as (
@@ -192,5 +212,19 @@ select
     trip_key,
     is_guessed,
     segment_keys
+from by_place
+where not is_contested
+union all
+select
+    traveller_key,
+    place_key,
+    starts_at,
+    ends_at,
+    presence,
+    1 as candidate_count,
+    is_home,
+    trip_key,
+    is_guessed,
+    segment_keys
 from core.episode
-where claim_count = 1
+where is_alone
