@@ -116,8 +116,8 @@ paired as (
             coalesce(r.is_international = t.is_international, true)
             and coalesce(r.travels_with_students = t.travels_with_students, true)
             and coalesce(r.is_agency_booked = t.is_agency_booked, true)
-            and t.group_size >= coalesce(r.min_group_size, 0)
-            and t.group_size <= coalesce(r.max_group_size, t.group_size)
+            and (r.min_group_size is null or t.group_size >= r.min_group_size)
+            and (r.max_group_size is null or t.group_size <= r.max_group_size)
     where t.registered_trip_id is null
 ),
 
