@@ -67,6 +67,13 @@ class Bench:
             self.run_cold()
         return self.home
 
+    def published_with_tables(self) -> Path:
+        """The home after a run whose tables it still has; keeping a build takes them away, and a run makes them anew."""
+        home = self.published()
+        if not (home / "warehouse" / "kept.duckdb").exists():
+            run(home)
+        return home
+
     def run_cold(self) -> measure.Sample:
         """Make :attr:`home` anew, with all feeds in its inbox, and run it."""
         new_home(self.home, self.feeds(), is_lean=self.is_lean)

@@ -44,7 +44,7 @@ def whole(bench: Bench) -> list[Figure]:
 
 def nothing_new(bench: Bench) -> list[Figure]:
     """A run of the same home once more: at the same instant, and at one a minute later each time."""
-    home = bench.published()
+    home = bench.published_with_tables()
     later = itertools.count(1)
     figures = []
     for name, run in (

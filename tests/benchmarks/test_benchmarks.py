@@ -107,6 +107,13 @@ def test_where_room_is_short_the_home_takes_the_feeds_over_and_keeps_no_tables(t
     assert "Muster in little room" in tables.all_tables(tmp_path / "results")
 
 
+def test_a_run_with_nothing_new_finds_tables_also_after_a_build_was_kept(tmp_path: Path) -> None:
+    bench = Bench(TRIPS, tmp_path, repeats=1)
+    bench.kept_build()
+    assert not list(bench.home.glob("warehouse/*.duckdb"))
+    assert list(bench.published_with_tables().glob("warehouse/*.duckdb"))
+
+
 def test_a_run_in_little_room_that_fails_leaves_what_its_steps_took(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
