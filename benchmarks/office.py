@@ -68,7 +68,7 @@ class Bench:
         return self.home
 
     def published_with_tables(self) -> Path:
-        """The home after a run whose tables it still has; keeping a build takes them away, and a run makes them anew."""
+        """The home with the tables that a run leaves; a kept build has taken them away, and a run makes them anew."""
         home = self.published()
         if not (home / "warehouse" / "kept.duckdb").exists():
             run(home)
