@@ -13,7 +13,7 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from typing import Any, Literal
 import duckdb
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from pipelines import parts
 from pipelines.errors import MusterError
 from pipelines.settings import PROJECT, SQL, describe_validation, load_yaml
 
@@ -59,6 +60,18 @@ class Check(_Strict):
     severity: Literal["blocking", "warning"] = "blocking"
 
 
+class Parts(_Strict):
+    """That a model may be made part by part (:mod:`pipelines.parts`).
+
+    No row depends on rows of another value of ``by``, a dense key, in the tables ``of``: by default all tables read
+    that have it. ``numbered`` is a column of the model's own that counts from 1, first along ``by``.
+    """
+
+    by: str
+    of: tuple[str, ...] = ()
+    numbered: str | None = None
+
+
 class Twin(_Strict):
     """The YAML beside a model: what one row is, the rules it implements, its key, columns and checks."""
 
@@ -66,6 +79,7 @@ class Twin(_Strict):
     grain: str
     rules: tuple[str, ...] = ()
     key: tuple[str, ...] = ()
+    parts: Parts | None = None
     columns: tuple[str, ...] = Field(min_length=1)
     checks: tuple[Check, ...] = ()
 
@@ -270,15 +284,33 @@ def build(con: duckdb.DuckDBPyConnection, model: Model) -> ModelResult:
     What does not fit into the memory with all threads, of which each holds its own, is made again by one.
     """
     began = time.perf_counter()
-    sql = f"create or replace table {model.table} as {model.sql}"
     try:
-        try:
-            rows = con.execute(sql).fetchone()
-        except duckdb.OutOfMemoryException:
-            rows = _with_one_thread(con, sql)
+        rows = sum(_execute(con, statement) for statement in _statements(con, model))
     except duckdb.Error as error:
         raise MusterError(f"{_shown(model.path)} failed: {describe_database_error(error)}") from error
-    return ModelResult(model.table, time.perf_counter() - began, rows[0] if rows else 0)
+    return ModelResult(model.table, time.perf_counter() - began, rows)
+
+
+def _statements(con: duckdb.DuckDBPyConnection, model: Model) -> Iterator[str]:
+    """What makes a model's table: one statement, or one for each of its parts where it has parts and does not fit."""
+    divided = model.twin.parts
+    tables, ranges = parts.ranges(con, divided.by, divided.of or model.depends_on) if divided else ([], [])
+    if divided is None or len(ranges) == 1:
+        yield f"create or replace table {model.table} as {model.sql}"
+        return
+    for number, each in enumerate(ranges):
+        sql = parts.limited(model.sql, tables, each.condition(divided.by))
+        if number and divided.numbered:
+            sql = parts.numbered_on(con, sql, model.table, divided.numbered)
+        yield f"insert into {model.table} {sql}" if number else f"create or replace table {model.table} as {sql}"
+
+
+def _execute(con: duckdb.DuckDBPyConnection, sql: str) -> int:
+    try:
+        rows = con.execute(sql).fetchone()
+    except duckdb.OutOfMemoryException:
+        rows = _with_one_thread(con, sql)
+    return int(rows[0]) if rows else 0
 
 
 def _with_one_thread(con: duckdb.DuckDBPyConnection, sql: str) -> Any:

@@ -109,6 +109,7 @@ touching as (
 clipping as (
     select distinct
         t.segment_key,
+        t.traveller_key,
         t.happens_at,
         t.is_dated,
         case when t.is_arrival then 'arrival' else 'departure' end as event
@@ -130,6 +131,7 @@ clipped as (
 points as (
     select
         segment_key,
+        traveller_key,
         happens_at,
         is_dated,
         event
@@ -137,6 +139,7 @@ points as (
     union all
     select
         s.segment_key,
+        s.traveller_key,
         s.starts_at as happens_at,
         s.is_dated,
         'start' as event
@@ -145,6 +148,7 @@ points as (
     union all
     select
         s.segment_key,
+        s.traveller_key,
         s.ends_at as happens_at,
         s.is_dated,
         'end' as event
@@ -155,6 +159,7 @@ points as (
 pieces as (
     select
         segment_key,
+        traveller_key,
         happens_at as starts_at,
         is_dated,
         event as first_event,
@@ -165,6 +170,7 @@ pieces as (
 
 select
     segment_key,
+    traveller_key,
     starts_at,
     ends_at
 from pieces
@@ -174,6 +180,7 @@ where
 union all
 select
     s.segment_key,
+    s.traveller_key,
     s.starts_at,
     s.ends_at
 from segments as s

@@ -89,6 +89,7 @@ movements as (
 
 select
     s.segment_key,
+    s.traveller_key,
     m.movement_key
 from segments as s
 inner join movements as m

@@ -4,6 +4,7 @@
 with trips as (
     select
         trip_key,
+        traveller_key,
         source = 'registration' and substr(trip_ref, 1, 10) <> 'forwarded:' as is_registered
     from core.trip_reference
 ),
@@ -57,6 +58,7 @@ by_presence as (
 
 select
     t.trip_key,
+    t.traveller_key,
     coalesce(m.main_trip_key, p.main_trip_key, t.trip_key) as main_trip_key
 from trips as t
 left join by_movement as m on t.trip_key = m.trip_key
