@@ -1,8 +1,8 @@
 -- Grain: stay piece (S5).
 -- Rules: S1 to S9, section 9 (since_at, until_at). ends_at is NULL while nothing says when the stay ends (S7).
 -- Rows lie by home, length (up to eight days, then each class twice as long as the one before) and start: who is away
--- at an instant is then read from a few neighbouring rows of each length, whatever the number of years. Where all do not
--- fit into the memory, the stays of one time after the other lie so (the twin's parts).
+-- at an instant is then read from a few neighbouring rows of each length, whatever the number of years. Where all do
+-- not fit into the memory, the stays of one time after the other lie so (the twin's parts).
 with runs as (
     select
         stay_id,
