@@ -1,9 +1,9 @@
 """Models made part by part, so that a table of any size is made in the memory that the database has.
 
-What a traveller did does not depend on other travellers, nor one trip's policy on other trips. A model whose twin names
-such a column under ``parts`` is made for one range of its values after the other, each by the model's own text with the
-tables that it reads limited to the range. What was made for one range lies together, so that the next model finds its
-range without reading the rest. A table that fits is made in one go.
+What a traveller did does not depend on other travellers. A model whose twin names such a column under ``parts`` is made
+for one range of its values after the other, each by the model's own text with the tables that it reads limited to the
+range. What was made for one range lies together, so that the next model finds its range without reading the rest. A
+table that fits is made in one go.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _UNITS = {"bytes": 1e-9, "KiB": 1024e-9, "MiB": 1024**2 * 1e-9, "GiB": 1024**3 *
 
 @dataclass(frozen=True)
 class Range:
-    """Values above ``above`` and up to ``up_to``; where an end is None, all beyond it, and no value at all, too."""
+    """Values above ``above`` and up to ``up_to``. None is no bound; without a lower one, NULL is in it, too."""
 
     above: int | None
     up_to: int | None
@@ -38,35 +38,47 @@ class Range:
 def ranges(con: duckdb.DuckDBPyConnection, column: str, tables: Iterable[str]) -> tuple[list[str], list[Range]]:
     """The tables among ``tables`` that have the column, and the ranges to make a model in that reads them.
 
-    The column is a dense key that counts from 1. There is one range, of all values, where all fits into the memory.
+    The column is a dense key that counts from 1. Where all fits into the memory there is one range, of all values, and
+    no table to limit.
     """
-    having = [table for table in tables if _has(con, table, column)]
-    count = _count(con, having)
-    if count == 1:
-        return having, [Range(None, None)]
-    largest = max(con.execute(f"select coalesce(max({column}), 0) from {table}").fetchall()[0][0] for table in having)
+    sizes, fitting = _sizes(con, tables), _fitting(con)
+    if max(sizes.values(), default=0) <= fitting:
+        return [], [Range(None, None)]
+    having = _having(con, column, sizes)
+    count = max(1, -(-max((sizes[table] for table in having), default=0) // fitting))
+    largest = max((_largest(con, column, table) for table in having), default=0)
     bounds = [None, *(largest * number // count for number in range(1, count)), None]
     return having, [Range(above, up_to) for above, up_to in itertools.pairwise(bounds)]
 
 
-def _has(con: duckdb.DuckDBPyConnection, table: str, column: str) -> bool:
-    schema, _, name = table.partition(".")
-    found = con.execute(
-        "select 1 from duckdb_columns() where database_name = current_database() and schema_name = ? "
-        "and table_name = ? and column_name = ?",
-        [schema, name, column],
-    ).fetchone()
-    return found is not None
+def _sizes(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> dict[str, int]:
+    return dict(
+        con.execute(
+            "select schema_name || '.' || table_name as name, estimated_size from duckdb_tables() "
+            "where database_name = current_database() and list_contains(?, name) order by name",
+            [list(tables)],
+        ).fetchall()
+    )
 
 
-def _count(con: duckdb.DuckDBPyConnection, tables: Iterable[str]) -> int:
-    ((limit, largest),) = con.execute(
-        "select current_setting('memory_limit'), max(estimated_size) from duckdb_tables() "
-        "where database_name = current_database() and list_contains(?, schema_name || '.' || table_name)",
-        [list(tables)],
-    ).fetchall()
+def _fitting(con: duckdb.DuckDBPyConnection) -> int:
+    """How many rows fit into the memory."""
+    ((limit,),) = con.execute("select current_setting('memory_limit')").fetchall()
     number, unit = re.fullmatch(r"([\d.]+) (\w+)", limit).groups()  # type: ignore[union-attr]
-    return max(1, -(-(largest or 0) // max(1, round(float(number) * _UNITS[unit] * ROWS_A_GIGABYTE))))
+    return max(1, round(float(number) * _UNITS[unit] * ROWS_A_GIGABYTE))
+
+
+def _having(con: duckdb.DuckDBPyConnection, column: str, tables: Iterable[str]) -> list[str]:
+    found = con.execute(
+        "select schema_name || '.' || table_name as name from duckdb_columns() "
+        "where database_name = current_database() and column_name = ? and list_contains(?, name) order by name",
+        [column, list(tables)],
+    ).fetchall()
+    return [name for (name,) in found]
+
+
+def _largest(con: duckdb.DuckDBPyConnection, column: str, table: str) -> int:
+    return int(con.execute(f"select coalesce(max({column}), 0) from {table}").fetchall()[0][0])
 
 
 def limited(sql: str, tables: Iterable[str], condition: str) -> str:

@@ -25,10 +25,10 @@ def test_tables_are_the_same_in_many_parts(office: Office, monkeypatch: pytest.M
             con.execute(f"create view {schema}.{name} as from kept.{schema}.{name}")
     divided = []
     for model in models.discover():
-        if model.twin.parts is not None:
-            rows = max(_rows(con, table) for table in model.depends_on)
-            monkeypatch.setattr(parts, "ROWS_A_GIGABYTE", rows / 7)
-            divided.append(len(parts.ranges(con, model.twin.parts.by, model.depends_on)[1]))
+        if (parted := model.twin.parts) is not None:
+            limited = parted.of or model.depends_on
+            monkeypatch.setattr(parts, "ROWS_A_GIGABYTE", max(_rows(con, table) for table in limited) / 7)
+            divided.append(len(parts.ranges(con, parted.by, limited)[1]))
         models.build(con, model)
         assert _content(con, model.table) == _content(con, f"kept.{model.table}"), model.table
     assert len(divided) > 10
